@@ -1,0 +1,34 @@
+"""Janitor: every minute, keeps the appointments that are due."""
+
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from filegate.edge.logs import LOGGER
+from filegate.edge.wiring import Wiring
+from filegate.instants import parse_rfc3339
+
+metrics = Metrics()
+wiring = Wiring.from_environment()
+
+_TIME_TO_STOP = 10_000
+"""Milliseconds before the deadline at which no new batch is begun."""
+
+
+@LOGGER.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Lambda entry point (EventBridge scheduled event, whose `time` is the round's moment)."""
+    done = wiring.janitor.make_round(
+        parse_rfc3339(event["time"]),
+        lambda: context.get_remaining_time_in_millis() > _TIME_TO_STOP,
+    )
+    metrics.add_metric("AppointmentsKept", MetricUnit.Count, done.kept)
+    metrics.add_metric("AppointmentsFailed", MetricUnit.Count, done.failed)
+    metrics.add_metric("AppointmentLag", MetricUnit.Seconds, done.lag)
+    if done.kept or done.failed or not done.complete:
+        LOGGER.info("round", extra=asdict(done))
+    return asdict(done)

@@ -1,0 +1,362 @@
+"""The DynamoDB table: the only module that speaks DynamoDB's attribute format and error codes.
+
+Writes are values (`Put`, `Update`, `Delete`), so that the ledger can say what one transaction is
+and this module can carry it out. Numbers are integers throughout.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+Value: TypeAlias = "str | int | bool | None"
+Item: TypeAlias = Mapping[str, Value]
+
+_CONDITION_FAILED: Final = "ConditionalCheckFailed"
+_TRANSIENT: Final = frozenset(
+    {
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ThrottlingError",
+        "ThrottlingException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+    }
+)
+_FIRST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.3
+
+
+class TableUnavailable(Exception):
+    """DynamoDB did not answer or refused the call; whether a write took effect is unknown."""
+
+
+class TableBusy(Exception):
+    """Other writers kept touching the same items until the deadline; nothing was written."""
+
+
+class ConditionsFailed(Exception):
+    """Conditions did not hold; nothing was written.
+
+    `items` maps the position of each write whose condition failed to the item as it stands, None
+    where there is none. (`ReturnValuesOnConditionCheckFailure=ALL_OLD`: costs no read.)
+    """
+
+    def __init__(self, items: Mapping[int, Item | None]) -> None:
+        super().__init__("condition failed")
+        self.items: Final = items
+
+
+@dataclass(frozen=True)
+class Key:
+    """Primary key of an item."""
+
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True)
+class Put:
+    """Write a whole item, if `condition` holds."""
+
+    item: Item
+    condition: str | None = None
+    values: Item = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Update:
+    """Change an item by an update expression, if `condition` holds.
+
+    Attribute names are written as `#name`; they are filled in from the expressions themselves.
+    """
+
+    key: Key
+    expression: str
+    condition: str | None = None
+    values: Item = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove an item, if `condition` holds."""
+
+    key: Key
+    condition: str | None = None
+    values: Item = field(default_factory=dict)
+
+
+Write: TypeAlias = Put | Update | Delete
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer to a query; `last` is the key to continue after, None at the end."""
+
+    items: Sequence[Item]
+    last: Key | None
+
+
+def create_client() -> "DynamoDBClient":
+    """A DynamoDB client with deadlines that leave a Lambda time to answer truthfully."""
+    client: DynamoDBClient = boto3.client(
+        "dynamodb",
+        config=Config(
+            connect_timeout=2,
+            read_timeout=5,
+            retries={"mode": "standard", "max_attempts": 3},
+        ),
+    )
+    return client
+
+
+class Table:
+    """Reads and conditional writes on Filegate's one table.
+
+    Every method raises TableUnavailable when DynamoDB cannot be reached.
+    """
+
+    def __init__(self, client: "DynamoDBClient", name: str, patience: float = 3.0) -> None:
+        """`patience`: seconds to go on retrying writes that collide with other writers."""
+        self._client = client
+        self._name = name
+        self._patience = patience
+
+    def get(self, key: Key) -> Item | None:
+        """Read one item, strongly consistent; None if there is none."""
+        answer = self._call(
+            "get_item", TableName=self._name, Key=_marshal_key(key), ConsistentRead=True
+        )
+        item = answer.get("Item")
+        return None if item is None else _unmarshal(item)
+
+    def get_many(self, keys: Sequence[Key]) -> list[Item | None]:
+        """Read up to 100 items in one call, strongly consistent, in the order of `keys`."""
+        found: dict[Key, Item] = {}
+        pending: Mapping[str, Any] = {
+            self._name: {"Keys": [_marshal_key(key) for key in keys], "ConsistentRead": True}
+        }
+        deadline = time.monotonic() + self._patience
+        for pause in _pauses():
+            answer = self._call("batch_get_item", RequestItems=pending)
+            for raw in answer["Responses"].get(self._name, ()):
+                item = _unmarshal(raw)
+                found[Key(str(item["pk"]), str(item["sk"]))] = item
+            pending = answer.get("UnprocessedKeys") or {}
+            if not pending:
+                return [found.get(key) for key in keys]
+            if time.monotonic() + pause > deadline:
+                break
+            time.sleep(pause)
+        raise TableUnavailable("DynamoDB left keys unprocessed")
+
+    def query(
+        self,
+        pk: str,
+        sk_prefix: str,
+        *,
+        after: Key | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Page:
+        """Read one page of a partition's items whose sort key has a prefix, strongly consistent."""
+        arguments: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+            "ExpressionAttributeValues": _marshal({":pk": pk, ":sk": sk_prefix}),
+            "ConsistentRead": True,
+            "ScanIndexForward": not newest_first,
+        }
+        if limit is not None:
+            arguments["Limit"] = limit
+        if after is not None:
+            arguments["ExclusiveStartKey"] = _marshal_key(after)
+        answer = self._call("query", **arguments)
+        last = answer.get("LastEvaluatedKey")
+        return Page(
+            [_unmarshal(item) for item in answer["Items"]],
+            None if last is None else _key_of(_unmarshal(last)),
+        )
+
+    def due(self, shard: str, until: int) -> Iterator[Key]:
+        """Keys of appointments due in a shard until a moment (epoch ms), earliest first.
+
+        The index is eventually consistent (AWS: GSI reads), so each key is only a hint.
+        """
+        arguments: dict[str, Any] = {
+            "TableName": self._name,
+            "IndexName": "due",
+            "KeyConditionExpression": "dueShard = :shard AND dueAt <= :until",
+            "ExpressionAttributeValues": _marshal({":shard": shard, ":until": until}),
+        }
+        while True:
+            answer = self._call("query", **arguments)
+            yield from (_key_of(_unmarshal(item)) for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def update(self, update: Update) -> None:
+        """Change one item. Raises ConditionsFailed (position 0) or TableBusy."""
+        arguments = {"TableName": self._name, **_request(update)}
+        deadline = time.monotonic() + self._patience
+        for pause in _pauses():
+            try:
+                self._call("update_item", **arguments)
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == "ConditionalCheckFailedException":
+                    old = cast("Mapping[str, Any]", error.response).get("Item")
+                    raise ConditionsFailed({0: _unmarshal(old) if old else None}) from None
+                if code not in _TRANSIENT:
+                    raise
+            else:
+                return
+            if time.monotonic() + pause > deadline:
+                break
+            time.sleep(pause)
+        raise TableBusy
+
+    def put(self, put: Put) -> None:
+        """Write one item. Raises ConditionsFailed (position 0) or TableBusy."""
+        self.transact([put])
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        """Carry out all writes or none.
+
+        Raises ConditionsFailed if a condition did not hold, TableBusy if other writers kept
+        colliding. botocore does not retry `TransactionConflict` (aws-facts 4), so it is done
+        here, with jitter and a deadline; a collision has no effect, so a retry cannot double it.
+        """
+        requests = [{_VERBS[type(write)]: self._named(write)} for write in writes]
+        deadline = time.monotonic() + self._patience
+        for pause in _pauses():
+            try:
+                self._call("transact_write_items", TransactItems=requests)
+            except ClientError as error:
+                self._raise_unless_transient(error)
+            else:
+                return
+            if time.monotonic() + pause > deadline:
+                break
+            time.sleep(pause)
+        raise TableBusy
+
+    def _named(self, write: Write) -> dict[str, Any]:
+        return {"TableName": self._name, **_request(write)}
+
+    @staticmethod
+    def _raise_unless_transient(error: ClientError) -> None:
+        code = error.response["Error"]["Code"]
+        if code != "TransactionCanceledException":
+            if code in _TRANSIENT:
+                return
+            raise error
+        reasons = cast("Mapping[str, Any]", error.response).get("CancellationReasons", [])
+        failed = {
+            position: _unmarshal(reason["Item"]) if reason.get("Item") else None
+            for position, reason in enumerate(reasons)
+            if reason.get("Code") == _CONDITION_FAILED
+        }
+        if failed:
+            raise ConditionsFailed(failed) from None
+        if not any(reason.get("Code") in _TRANSIENT for reason in reasons):
+            raise error
+
+    def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
+        try:
+            return getattr(self._client, operation)(**arguments)
+        except BotoCoreError as error:
+            raise TableUnavailable(type(error).__name__) from error
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            code = error.response["Error"]["Code"]
+            if status >= 500 and code not in _TRANSIENT:
+                raise TableUnavailable(code) from error
+            raise
+
+
+def _pauses() -> Iterator[float]:
+    ceiling = _FIRST_PAUSE
+    while True:
+        yield random.uniform(0, ceiling)  # noqa: S311 - jitter needs no secrecy
+        ceiling = min(ceiling * 2, _LONGEST_PAUSE)
+
+
+_VERBS: Final[Mapping[type[Write], str]] = {Put: "Put", Update: "Update", Delete: "Delete"}
+
+
+def _request(write: Write) -> dict[str, Any]:
+    request: dict[str, Any] = {}
+    expressions = [write.condition or ""]
+    if isinstance(write, Put):
+        request["Item"] = _marshal(write.item)
+    else:
+        request["Key"] = _marshal_key(write.key)
+    if isinstance(write, Update):
+        request["UpdateExpression"] = write.expression
+        expressions.append(write.expression)
+    if write.condition:
+        request["ConditionExpression"] = write.condition
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    names = {word for text in expressions for word in _names(text)}
+    if names:
+        request["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
+    if write.values:
+        request["ExpressionAttributeValues"] = _marshal(write.values)
+    return request
+
+
+def _names(expression: str) -> Iterator[str]:
+    for part in expression.split("#")[1:]:
+        name = ""
+        for character in part:
+            if not character.isalnum():
+                break
+            name += character
+        yield name
+
+
+def _marshal_key(key: Key) -> dict[str, Any]:
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def _key_of(item: Item) -> Key:
+    return Key(str(item["pk"]), str(item["sk"]))
+
+
+def _marshal(item: Item) -> dict[str, Any]:
+    return {name: _marshal_value(value) for name, value in item.items()}
+
+
+def _marshal_value(value: Value) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if value is None:
+        return {"NULL": True}
+    return {"S": value}
+
+
+def _unmarshal(raw: Mapping[str, Any]) -> Item:
+    return {name: _unmarshal_value(value) for name, value in raw.items()}
+
+
+def _unmarshal_value(raw: Mapping[str, Any]) -> Value:
+    [(kind, value)] = raw.items()
+    if kind == "N":
+        return int(value)
+    if kind == "NULL":
+        return None
+    return cast("str | bool", value)

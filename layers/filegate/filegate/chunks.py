@@ -1,0 +1,143 @@
+"""Chunks: whether a chunk may pass to upstream, decided from its URL and headers alone.
+
+A plain chunk needs no database: all that matters is in the seal. Only a chunk that ends the upload
+writes, so that whoever looks next knows to ask upstream. What is refused here can never be mended
+by sending it again; the rest (wrong offsets, granularity, sizes) is upstream's to answer.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from filegate.appointments import CLOSING_LOOK
+from filegate.errors import Status, StatusError, invalid_argument
+from filegate.instants import Instant, format_rfc3339
+from filegate.ledger import Ledger, RecordChanged
+from filegate.records import State, file_key
+from filegate.seals import SealBroken, Sealer
+from filegate.sessions import Session
+from filegate.start import VERSIONS
+from filegate.tenants import tenant_of_key
+from filegate.uploads import GRANULARITY
+
+_UPLOAD: Final = frozenset({"upload"})
+_UPLOAD_FINALIZE: Final = frozenset({"upload", "finalize"})
+_FINALIZE: Final = frozenset({"finalize"})
+_QUERY: Final = frozenset({"query"})
+_CANCEL: Final = frozenset({"cancel"})
+_COMMANDS: Final = frozenset({_UPLOAD, _UPLOAD_FINALIZE, _FINALIZE, _QUERY, _CANCEL})
+_CLOSING: Final = frozenset({_UPLOAD_FINALIZE, _FINALIZE, _CANCEL})
+
+
+class SessionRefused(Exception):
+    """The session is forged, another tenant's, or unknown: one answer for all, no details."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk as its URL and headers describe it; None where the client sent nothing."""
+
+    version: str
+    sealed_session: str
+    command: str | None
+    offset: str | None
+    tenant_key: str | None
+
+
+def admit(chunk: Chunk, sealer: Sealer, ledger: Ledger, now: Instant) -> Session:
+    """The session a chunk may pass under.
+
+    Raises SessionRefused where the caller has no business with the session, StatusError where the
+    chunk itself is wrong.
+    """
+    if chunk.version not in VERSIONS:
+        raise SessionRefused
+    try:
+        session = Session.open(chunk.sealed_session, sealer)
+    except SealBroken:
+        raise SessionRefused from None
+    # Python sends no key with chunks, JS and Go do (wire 3.4). The URL is the credential; a key
+    # that comes along must not be another tenant's.
+    if chunk.tenant_key and tenant_of_key(chunk.tenant_key) != session.tenant:
+        raise SessionRefused
+    if now >= session.expires_at:
+        raise StatusError(_session_expired(session))
+    command = _read_command(chunk.command)
+    _check_offset(chunk.offset, command, session)
+    if command in _CLOSING:
+        _mark_closing(session, chunk.sealed_session, ledger, now)
+    return session
+
+
+def _read_command(text: str | None) -> frozenset[str]:
+    command = frozenset(word.strip().lower() for word in (text or "").split(","))
+    if command not in _COMMANDS:
+        raise StatusError(
+            invalid_argument(
+                "X-Goog-Upload-Command must be upload, finalize, query or cancel, or upload and "
+                "finalize together."
+            )
+        )
+    return command
+
+
+def _check_offset(text: str | None, command: frozenset[str], session: Session) -> None:
+    if "upload" not in command:
+        return
+    if not (text and text.isascii() and text.isdigit() and len(text) < 20):
+        raise StatusError(
+            invalid_argument(
+                "X-Goog-Upload-Offset must be the number of bytes sent before this chunk."
+            )
+        )
+    offset = int(text)
+    least_end = offset + GRANULARITY if command == _UPLOAD else offset
+    if least_end > session.reserved:
+        raise StatusError(
+            invalid_argument(
+                f"A chunk at X-Goog-Upload-Offset {offset} goes past the {session.reserved} bytes "
+                "this upload has reserved. Start a new upload that announces the file's real size."
+            )
+        )
+    if command == _UPLOAD and offset % GRANULARITY:
+        raise StatusError(
+            invalid_argument(
+                f"X-Goog-Upload-Offset is {offset}; every chunk but the last is a multiple of "
+                f"{GRANULARITY} bytes, and so is the offset of the next."
+            )
+        )
+
+
+def _mark_closing(session: Session, sealed: str, ledger: Ledger, now: Instant) -> None:
+    try:
+        ledger.mark_closing(
+            file_key(session.tenant, session.file_id),
+            session.reservation,
+            sealed,
+            now,
+            now + CLOSING_LOOK,
+        )
+    except RecordChanged as change:
+        settled = change.current
+        if (
+            settled is not None
+            and settled.state is State.STORED
+            and settled.reservation == session.reservation
+        ):
+            return  # Sent again after it succeeded: upstream answers as it did before.
+        raise StatusError(_SESSION_ENDED) from None
+
+
+_SESSION_ENDED: Final = Status(
+    400,
+    "FAILED_PRECONDITION",
+    "Upload has already been terminated. Start a new upload.",
+)
+
+
+def _session_expired(session: Session) -> Status:
+    return Status(
+        400,
+        "FAILED_PRECONDITION",
+        f"The upload session expired at {format_rfc3339(session.expires_at)} and its bytes are "
+        "free again. Start a new upload.",
+    )

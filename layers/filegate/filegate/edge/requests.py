@@ -1,0 +1,50 @@
+"""Requests: an API Gateway REST event as plain values (AWS: Lambda proxy input format)."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from filegate.instants import Instant
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; header names in lower case, `received_at` in epoch milliseconds."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    parameters: Mapping[str, str]
+    body: bytes
+    received_at: Instant
+    base_url: str
+    """Where this API stands for the client that sent this request, without a trailing slash."""
+
+    @property
+    def tenant_key(self) -> str | None:
+        """The tenant's key, from the header or, as in cURL samples, from `?key=`."""
+        return self.headers.get("x-goog-api-key") or self.query.get("key")
+
+
+def read_request(event: Mapping[str, Any], public_base_url: str = "") -> Request:
+    """Read an event of a proxy integration or of a REQUEST authorizer (which has no body)."""
+    context = event["requestContext"]
+    body = event.get("body") or ""
+    return Request(
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        query=event.get("queryStringParameters") or {},
+        parameters=event.get("pathParameters") or {},
+        body=b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+        received_at=context["requestTimeEpoch"],
+        base_url=public_base_url or _own_base_url(event),
+    )
+
+
+def _own_base_url(event: Mapping[str, Any]) -> str:
+    """The API's own origin and stage (or base path), as API Gateway says, never as a header says.
+
+    `Host` and `X-Forwarded-*` are the caller's to write; with them it could steer other uploads.
+    """
+    context = event["requestContext"]
+    prefix = context["path"].removesuffix(event["path"])
+    return f"https://{context['domainName']}{prefix}".rstrip("/")

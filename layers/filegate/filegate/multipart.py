@@ -1,0 +1,91 @@
+"""Multipart: `multipart/related` bodies of one JSON part and one content part (wire 5.1)."""
+
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Final
+
+from filegate.errors import StatusError, invalid_argument
+
+_MALFORMED: Final = (
+    "The multipart body is malformed: it needs two parts, the file's metadata as JSON and then "
+    "its content, divided by the boundary of the Content-Type header."
+)
+_LONGEST_BOUNDARY: Final = 70
+
+
+@dataclass
+class Part:
+    """One part: its headers (names in lower case) and its bytes, exactly."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    content: bytearray = field(default_factory=bytearray)
+
+
+def read_boundary(content_type: str) -> str:
+    """The boundary a Content-Type names. Raises StatusError if it names none."""
+    message = Message()
+    message["Content-Type"] = content_type
+    boundary = message.get_param("boundary")
+    if not isinstance(boundary, str) or not 1 <= len(boundary) <= _LONGEST_BOUNDARY:
+        raise StatusError(invalid_argument("The multipart Content-Type has no usable boundary."))
+    return boundary
+
+
+def read_parts(content_type: str, body: bytes) -> tuple[Part, Part]:
+    """The metadata part and the content part of a body. Raises StatusError if malformed."""
+    # Imported here: only this rare path needs it, and every cold start would pay for it.
+    from python_multipart.exceptions import MultipartParseError  # noqa: PLC0415
+    from python_multipart.multipart import MultipartParser  # noqa: PLC0415
+
+    reader = _PartReader()
+    try:
+        parser = MultipartParser(
+            read_boundary(content_type).encode("latin-1"),
+            {
+                "on_part_begin": reader.begin,
+                "on_part_data": reader.data,
+                "on_header_field": reader.header_field,
+                "on_header_value": reader.header_value,
+                "on_header_end": reader.header_end,
+                "on_end": reader.end,
+            },
+        )
+        parser.write(body)
+        parser.finalize()
+    except (MultipartParseError, UnicodeError):
+        raise StatusError(invalid_argument(_MALFORMED)) from None
+    if not reader.ended or len(reader.parts) != 2:
+        raise StatusError(invalid_argument(_MALFORMED))
+    metadata, content = reader.parts
+    return metadata, content
+
+
+class _PartReader:
+    """Collects what the streaming parser calls back with."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.ended = False
+        self._field = bytearray()
+        self._value = bytearray()
+
+    def begin(self) -> None:
+        self.parts.append(Part())
+
+    def data(self, data: bytes, start: int, end: int) -> None:
+        self.parts[-1].content += data[start:end]
+
+    def header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def header_end(self) -> None:
+        name = self._field.decode("latin-1").lower()
+        self.parts[-1].headers[name] = self._value.decode("latin-1").strip()
+        self._field.clear()
+        self._value.clear()
+
+    def end(self) -> None:
+        self.ended = True

@@ -1,0 +1,83 @@
+"""Names: a file's id carries its owner, so ownership is a prefix and never a lookup.
+
+A generated id is `tag + time + random`: the tenant's tag (8), the moment of creation (9 digits of
+base 36, milliseconds: sorts by time, lasts until the year 5188) and 8 random characters. There is
+no dash in it, as every SDK cuts an id at the first dash when it reads it out of a URI (wire 6.4).
+A name the client chose becomes `tag + name`.
+"""
+
+import re
+import secrets
+from typing import Final
+
+from filegate.errors import FILE_NAME_INVALID, StatusError, invalid_argument
+from filegate.instants import Instant
+
+TAG_LENGTH: Final = 8
+FILE_ID_LENGTH: Final = 40
+"""Characters an upstream file id may have at most (seeds: File.name)."""
+
+_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TIME_DIGITS: Final = 9
+_RANDOM_DIGITS: Final = 8
+_FILE_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_TAG: Final = re.compile(rf"[a-z0-9]{{{TAG_LENGTH}}}")
+
+
+def random_characters(count: int) -> str:
+    """`count` characters of `[a-z0-9]` from the system's randomness (5.17 bits each)."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(count))
+
+
+def new_tag() -> str:
+    """A tenant tag; uniqueness is the registry's to ensure."""
+    return random_characters(TAG_LENGTH)
+
+
+def is_tag(text: str) -> bool:
+    """Whether `text` has the form of a tenant tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+def new_file_id(tag: str, now: Instant) -> str:
+    """A fresh file id (25 characters) for the tenant with this tag."""
+    digits = ""
+    rest = now
+    for _ in range(_TIME_DIGITS):
+        rest, digit = divmod(rest, 36)
+        digits = _ALPHABET[digit] + digits
+    return tag + digits + random_characters(_RANDOM_DIGITS)
+
+
+def owned_file_id(tag: str, file_id: str) -> str | None:
+    """The full id behind an id as a client wrote it; None if no file of the tenant can have it.
+
+    Both spellings are accepted: the full id, and for a chosen name the name without the tag. An
+    id of another tenant becomes one that only this tenant could own, and so is simply missing.
+    """
+    full = file_id if file_id.startswith(tag) else tag + file_id
+    if len(full) > FILE_ID_LENGTH or not _FILE_ID.fullmatch(full):
+        return None
+    return full
+
+
+def chosen_file_id(tag: str, name: str) -> str:
+    """The full id of a file whose name the client chose (`files/my-doc` or `my-doc`).
+
+    Raises StatusError with upstream's sentence for a malformed name, and with the shorter limit
+    that the tag leaves for a long one.
+    """
+    file_id = name.removeprefix("files/")
+    if not _FILE_ID.fullmatch(file_id):
+        raise StatusError(FILE_NAME_INVALID)
+    full = owned_file_id(tag, file_id)
+    if full is None:
+        room = FILE_ID_LENGTH - TAG_LENGTH
+        raise StatusError(
+            invalid_argument(
+                f"* CreateFileRequest.file.name: The name has {len(file_id)} characters; a name "
+                f"chosen through this gateway can have {room} at most.",
+                "file.name",
+            )
+        )
+    return full

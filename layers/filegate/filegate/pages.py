@@ -1,0 +1,44 @@
+"""Pages: the position in a list, sealed, so a token is good only where it was made."""
+
+import json
+
+from filegate.errors import PAGE_TOKEN_INVALID, StatusError, invalid_argument
+from filegate.seals import SealBroken, Sealer
+
+PURPOSE = "page token"
+DEFAULT_PAGE_SIZE = 10
+MAX_PAGE_SIZE = 100
+"""Files per page (seeds: files.list)."""
+
+
+def seal_position(tenant: str, position: str, sealer: Sealer) -> str:
+    """A `nextPageToken` that continues after `position` for this tenant only."""
+    return sealer.seal(json.dumps([tenant, position]))
+
+
+def open_position(tenant: str, token: str, sealer: Sealer) -> str:
+    """The position in a page token. Raises StatusError for any token not made for this tenant."""
+    try:
+        owner, position = json.loads(sealer.open(token))
+    except (SealBroken, ValueError):
+        raise StatusError(PAGE_TOKEN_INVALID) from None
+    if owner != tenant:
+        raise StatusError(PAGE_TOKEN_INVALID)
+    return str(position)
+
+
+def read_page_size(text: str | None) -> int:
+    """Files per page as the client asks, 100 at most. Raises StatusError unless a whole number.
+
+    As upstream, zero means the default.
+    """
+    if not text:
+        return DEFAULT_PAGE_SIZE
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise StatusError(
+            invalid_argument(
+                f"pageSize is {text[:40]!r}; it must be a whole number from 1 to {MAX_PAGE_SIZE}.",
+                "pageSize",
+            )
+        )
+    return min(int(text) or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)

@@ -1,0 +1,39 @@
+"""Redaction: secrets are struck out by value, wherever text leaves the process.
+
+By value and not by pattern: upstream keys change shape (`AIza…`, `AQ.…`), their text does not.
+"""
+
+import json
+from typing import Final
+from urllib.parse import quote
+
+REDACTED: Final = "[redacted]"
+_SHORTEST: Final = 8
+
+
+class Redactor:
+    """Knows this process's secrets and removes them from text."""
+
+    def __init__(self) -> None:
+        self._forms: dict[str, None] = {}
+
+    def learn(self, secret: str) -> None:
+        """Remember a secret in each form it takes: as it is, JSON-escaped, percent-encoded.
+
+        Anything shorter than 8 characters is no key and would strike out ordinary text.
+        """
+        if len(secret) < _SHORTEST:
+            return
+        for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
+            self._forms[form] = None
+
+    def redact(self, text: str) -> str:
+        """`text` without any secret learnt so far."""
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, REDACTED)
+        return text
+
+
+REDACTOR: Final = Redactor()
+"""The one redactor of a process: adapters teach it, the edge and the ledger ask it."""

@@ -1,0 +1,133 @@
+"""Start: what the headers and the body of an upload request say, in all their spellings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from filegate.errors import StatusError, invalid_argument
+from filegate.wire import NewFile, read_metadata
+
+VERSIONS: Final = frozenset({"v1", "v1beta", "v1alpha"})
+
+
+class Protocol(StrEnum):
+    """How the bytes will come (wire sections 3 and 5)."""
+
+    RESUMABLE = "resumable"
+    MULTIPART = "multipart"
+    RAW = "raw"
+
+
+@dataclass(frozen=True)
+class UploadRequest:
+    """A validated announcement of a file; `size` in bytes, None if the client does not know it."""
+
+    name: str | None
+    display_name: str | None
+    mime_type: str | None
+    size: int | None
+
+
+def protocol_of(headers: Mapping[str, str], query: Mapping[str, str]) -> Protocol:
+    """Which upload protocol a request speaks. Raises StatusError for one that is not served."""
+    named = headers.get("x-goog-upload-protocol") or query.get("upload_protocol") or ""
+    upload_type = query.get("uploadType", "")
+    if not named and upload_type == "resumable":
+        raise StatusError(
+            invalid_argument(
+                "uploadType=resumable is not served here. Start the upload with the header "
+                "X-Goog-Upload-Protocol: resumable, as the Google Gen AI SDKs do.",
+                "uploadType",
+            )
+        )
+    spoken = named.strip().lower() or {"media": "raw", "": "raw"}.get(upload_type, upload_type)
+    if not named and not upload_type and _is_multipart(headers):
+        return Protocol.MULTIPART
+    try:
+        return Protocol(spoken)
+    except ValueError:
+        raise StatusError(
+            invalid_argument(
+                f"The upload protocol {spoken[:40]!r} is not known. Use resumable, multipart or "
+                "raw.",
+                "X-Goog-Upload-Protocol",
+            )
+        ) from None
+
+
+def read_start(headers: Mapping[str, str], body: bytes) -> UploadRequest:
+    """A resumable start (wire 3.1). `headers` have lower-case names. Raises StatusError."""
+    command = headers.get("x-goog-upload-command", "").strip().lower()
+    if command != "start":
+        raise StatusError(
+            invalid_argument(
+                f"X-Goog-Upload-Command is {command[:40]!r}; an upload begins with `start`, and "
+                "its chunks go to the URL that the start answers in X-Goog-Upload-URL.",
+                "X-Goog-Upload-Command",
+            )
+        )
+    metadata = read_metadata(body)
+    announced = _announced_size(headers)
+    if None not in {announced, metadata.size_bytes} and announced != metadata.size_bytes:
+        raise StatusError(
+            invalid_argument(
+                f"The request announces two sizes: {announced} bytes in "
+                f"X-Goog-Upload-Header-Content-Length and {metadata.size_bytes} in file.sizeBytes.",
+                "file.sizeBytes",
+            )
+        )
+    return _request(
+        metadata,
+        headers.get("x-goog-upload-header-content-type"),
+        metadata.size_bytes if announced is None else announced,
+    )
+
+
+def whole_request(metadata: NewFile, content_type: str | None, size: int) -> UploadRequest:
+    """A single-request upload: its metadata with the type and the size of its content."""
+    if metadata.size_bytes not in {None, size}:
+        raise StatusError(
+            invalid_argument(
+                f"file.sizeBytes says {metadata.size_bytes} bytes, and {size} were sent.",
+                "file.sizeBytes",
+            )
+        )
+    return _request(metadata, content_type, size)
+
+
+def _request(metadata: NewFile, content_type: str | None, size: int | None) -> UploadRequest:
+    mime_type = metadata.mime_type or content_type or None
+    if mime_type is not None and not _is_mime_type(mime_type):
+        raise StatusError(
+            invalid_argument(
+                "* CreateFileRequest.file.mime_type: When provided, MIME type must be in a valid "
+                "type/subtype format.",
+                "file.mimeType",
+            )
+        )
+    return UploadRequest(metadata.name or None, metadata.display_name, mime_type, size)
+
+
+def _announced_size(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("x-goog-upload-header-content-length", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise StatusError(
+            invalid_argument(
+                f"X-Goog-Upload-Header-Content-Length is {text[:40]!r}; it must be the file's "
+                "size in bytes, a whole number.",
+                "X-Goog-Upload-Header-Content-Length",
+            )
+        )
+    return int(text)
+
+
+def _is_mime_type(text: str) -> bool:
+    kind, slash, rest = text.partition("/")
+    return bool(kind and slash and rest) and text.isascii() and text.isprintable()
+
+
+def _is_multipart(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").lower().startswith("multipart/related")

@@ -1,0 +1,161 @@
+"""Wire: the shapes of the Gemini File API, validated at the border (seeds: REST Resource: files).
+
+Both spellings are read, as upstream reads them (proto3 JSON): `displayName` and `display_name`,
+int64 as number or string. Fields nobody knows yet are kept.
+"""
+
+import ast
+import json
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+
+from filegate.errors import StatusError, invalid_argument
+from filegate.instants import Instant, parse_rfc3339
+
+MAX_DISPLAY_NAME: Final = 512
+_MAX_METADATA: Final = 64 * 1024
+
+
+def _either_spelling(name: str) -> AliasChoices:
+    return AliasChoices(to_camel(name), name)
+
+
+class WireModel(BaseModel):
+    """Base of everything read from the wire: camelCase or snake_case, unknown fields kept."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(
+            validation_alias=_either_spelling, serialization_alias=to_camel
+        ),
+        extra="allow",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+
+def _int64(value: object) -> object:
+    """Int64 in proto3 JSON: a number or a string of decimal digits, nothing else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("must be a whole number of bytes")
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, str):
+        return parse_rfc3339(value)
+    raise ValueError("must be an RFC 3339 timestamp")
+
+
+ByteCount = Annotated[int, BeforeValidator(_int64), Field(ge=0, lt=2**63)]
+
+
+class FileState(StrEnum):
+    """Life of a file upstream (seeds: State)."""
+
+    UNSPECIFIED = "STATE_UNSPECIFIED"
+    PROCESSING = "PROCESSING"
+    ACTIVE = "ACTIVE"
+    FAILED = "FAILED"
+
+
+class File(WireModel):
+    """What the ledger needs of an upstream File; the rest is kept and passed on unread."""
+
+    name: str
+    size_bytes: ByteCount = 0
+    state: str = FileState.UNSPECIFIED
+    expiration_time: Annotated[Instant, BeforeValidator(_instant)] | None = None
+
+    @property
+    def processing(self) -> bool:
+        """Whether upstream still works on the file, so its metadata will change."""
+        return self.state == FileState.PROCESSING
+
+
+class NewFile(WireModel):
+    """The `file` of a start request: what the client says about the file it will send."""
+
+    name: Annotated[str, Field(max_length=1024)] | None = None
+    display_name: str | None = None
+    mime_type: Annotated[str, Field(max_length=256)] | None = None
+    size_bytes: ByteCount | None = None
+
+
+class _Metadata(WireModel):
+    file: NewFile = NewFile()
+
+
+def read_metadata(body: bytes) -> NewFile:
+    """The `file` in a start or multipart metadata body.
+
+    Accepts what upstream accepts (wire 3.1): nothing, `{}`, JSON in both spellings, and the
+    single-quoted text of Google's own cURL samples. Raises StatusError on anything else.
+    """
+    if len(body) > _MAX_METADATA:
+        raise StatusError(invalid_argument("The request's metadata is larger than 64 KiB."))
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise StatusError(invalid_argument("The request body is not UTF-8.")) from None
+    if not text.strip():
+        return NewFile()
+    try:
+        new_file = _Metadata.model_validate(_parse(text)).file
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise StatusError(
+            invalid_argument(f'Invalid value at "{field}": {first["msg"]}.', field)
+        ) from None
+    if new_file.display_name is not None and len(new_file.display_name) > MAX_DISPLAY_NAME:
+        raise StatusError(
+            invalid_argument(
+                f"* CreateFileRequest.file.display_name: The display name has "
+                f"{len(new_file.display_name)} characters; {MAX_DISPLAY_NAME} is the most.",
+                "file.displayName",
+            )
+        )
+    return new_file
+
+
+def _parse(text: str) -> dict[str, Any]:
+    parsed: object
+    try:
+        parsed = json.loads(text)
+    except RecursionError:
+        parsed = None
+    except ValueError:
+        parsed = _parse_single_quoted(text)
+    if not isinstance(parsed, dict):
+        raise StatusError(
+            invalid_argument(
+                "Invalid JSON payload received. The body of an upload start is a JSON object such "
+                'as {"file": {"displayName": "talk.mp4"}}, or empty.'
+            )
+        )
+    return parsed
+
+
+def _parse_single_quoted(text: str) -> object:
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def read_file(resource: object) -> File:
+    """Validate a File that upstream sent. Raises ValueError if it is not one."""
+    return File.model_validate(resource)

@@ -1,0 +1,132 @@
+"""AWS on a desk: MiniStack as DynamoDB and Secrets Manager, with what the template declares.
+
+MiniStack, because its transactions and conditional writes are really atomic (aws-facts 6).
+"""
+
+import json
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import boto3
+from botocore.config import Config
+
+from apigateway_standin.template import Template
+from filegate_local.children import Child, Children, free_port, listens
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+TABLE_NAME: Final = "filegate-local"
+STACK_NAME: Final = "local"
+"""What the stand-in resolves `AWS::StackName` to."""
+REGION: Final = "us-east-1"
+SESSION_KEYS_SECRET: Final = f"{STACK_NAME}/session-keys"
+PROJECT: Final = "default"
+PROJECT_SECRET: Final = f"{STACK_NAME}/projects/{PROJECT}"
+_START_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running MiniStack."""
+
+    endpoint: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that lead an AWS SDK here, with credentials that mean nothing."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+
+    def dynamodb(self) -> "DynamoDBClient":
+        """A DynamoDB client for this MiniStack."""
+        client: DynamoDBClient = boto3.client("dynamodb", **self._arguments())
+        return client
+
+    def secrets_manager(self) -> "SecretsManagerClient":
+        """A Secrets Manager client for this MiniStack."""
+        client: SecretsManagerClient = boto3.client("secretsmanager", **self._arguments())
+        return client
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": REGION,
+            "aws_access_key_id": "local",
+            "aws_secret_access_key": "local",
+            "config": Config(retries={"mode": "standard", "max_attempts": 3}),
+        }
+
+
+def start_ministack(children: Children, state: Path) -> tuple[Child, LocalAws]:
+    """Start MiniStack; what it holds is saved under `state` when it is stopped cleanly."""
+    port = free_port()
+    child = children.start(
+        "ministack",
+        [sys.executable, "-m", "ministack"],
+        {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "SERVICES": "dynamodb,secretsmanager",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state),
+            "LOG_LEVEL": "WARNING",
+        },
+    )
+    return child, LocalAws(f"http://127.0.0.1:{port}")
+
+
+def wait_for_ministack(children: Children, child: Child, aws: LocalAws) -> None:
+    """Wait until MiniStack accepts connections. Raises StartFailed."""
+    port = int(aws.endpoint.rsplit(":", 1)[1])
+    children.wait_until(lambda: listens(port), child, _START_SECONDS)
+
+
+def create_table(aws: LocalAws, template: Path) -> None:
+    """Create the table as the template declares it, unless it is there from the last run."""
+    client = aws.dynamodb()
+    if TABLE_NAME in client.list_tables()["TableNames"]:
+        return
+    declared = table_properties(template)
+    client.create_table(TableName=TABLE_NAME, **cast("Any", declared))
+
+
+def table_properties(template: Path) -> Mapping[str, Any]:
+    """The part of the template's table that DynamoDB's CreateTable understands."""
+    properties = Template.load(template).section("Table").values
+    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    return {name: properties[name] for name in wanted}
+
+
+def put_secrets(aws: LocalAws, upstream_key: str) -> None:
+    """Put the upstream key and, the first time, a new session key ring into Secrets Manager."""
+    client = aws.secrets_manager()
+    _put_secret(client, PROJECT_SECRET, upstream_key)
+    ring = {"primary": "k1", "k1": secrets.token_urlsafe(48)}
+    if not _exists(client, SESSION_KEYS_SECRET):
+        _put_secret(client, SESSION_KEYS_SECRET, json.dumps(ring))
+
+
+def _put_secret(client: "SecretsManagerClient", name: str, value: str) -> None:
+    if _exists(client, name):
+        client.put_secret_value(SecretId=name, SecretString=value)
+    else:
+        client.create_secret(Name=name, SecretString=value)
+
+
+def _exists(client: "SecretsManagerClient", name: str) -> bool:
+    try:
+        client.describe_secret(SecretId=name)
+    except client.exceptions.ResourceNotFoundException:
+        return False
+    return True

@@ -1,0 +1,136 @@
+"""The `filegate` command."""
+
+import contextlib
+import json
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import typer
+
+from filegate_local.children import Children, StartFailed, require_free
+from filegate_local.stack import Stack, start_stack, upstream_from
+
+app: Final = typer.Typer(
+    name="filegate",
+    help="Filegate: many tenants, one hidden Gemini API key, every byte accounted for.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Keep `local` a subcommand, whatever others come to stand beside it."""
+
+
+@app.command()
+def local(
+    port: Annotated[int, typer.Option(help="Port of the gateway on 127.0.0.1.")] = 8080,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Keep tenants, keys and files' records here. Default: forget them."),
+    ] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="URL of another Gemini API. Default: the simulator.")
+    ] = None,
+    upstream_key: Annotated[
+        str | None, typer.Option(help="API key for the upstream (also: GEMINI_API_KEY).")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write a JSON description here once requests can come.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print that JSON description instead of a greeting.")
+    ] = False,
+) -> None:
+    """Run the whole gateway on this machine until Ctrl-C.
+
+    Needs no AWS account and no Gemini key: DynamoDB and Secrets Manager are MiniStack, API Gateway
+    is a stand-in that reads template.yaml, and upstream is a simulator of the Gemini File API.
+    With GEMINI_API_KEY set, upstream is the real one.
+
+    Examples:
+
+      filegate local
+
+      filegate local --port 9000 --data-dir .filegate
+
+      GEMINI_API_KEY=... filegate local
+    """
+    stop = _stop_on_signal()
+    try:
+        chosen = upstream_from(upstream, upstream_key)
+        require_free(port)
+        with _data_directory(data_dir) as data, Children(_logs(data)) as children:
+            stack = start_stack(children, port, data, chosen)
+            if ready_file is not None:
+                _write_whole(ready_file, json.dumps(stack.ready()))
+            typer.echo(json.dumps(stack.ready()) if as_json else _greeting(stack))
+            while not stop.wait(0.5):
+                children.require_alive()
+    except StartFailed as failure:
+        typer.echo(f"filegate local: {failure}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    return stop
+
+
+@contextlib.contextmanager
+def _data_directory(chosen: Path | None) -> Iterator[Path]:
+    if chosen is not None:
+        chosen.mkdir(parents=True, exist_ok=True)
+        yield chosen.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="filegate-") as made:
+        yield Path(made)
+
+
+def _logs(data: Path) -> Path:
+    logs = data / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    return logs
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that whoever waits for it never reads half of it."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def _greeting(stack: Stack) -> str:
+    upstream = "simulated" if stack.simulated else stack.upstream_url
+    tenants = "\n".join(f"  {tenant.id:<8} {tenant.key}" for tenant in stack.tenants)
+    return f"""\
+Filegate is up: {stack.base_url}   (upstream: {upstream})
+
+Tenants and their keys:
+{tenants}
+
+Try it (pip install google-genai):
+
+  from google import genai
+  client = genai.Client(
+      api_key="{stack.tenants[0].key}",
+      http_options={{"base_url": "{stack.base_url}"}},
+  )
+  file = client.files.upload(file="README.md", config={{"mime_type": "text/markdown"}})
+  print(file.name, file.size_bytes, file.state)
+  print([f.name for f in client.files.list()])
+
+Logs: {stack.logs}
+Stop with Ctrl-C."""
