@@ -21,8 +21,8 @@ wiring = Wiring.from_environment()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Lambda entry point (API Gateway REQUEST authorizer).
 
-    Allow carries `uploadId` for the integration. Deny carries `message` and `status` for the
-    gateway response ACCESS_DENIED; the error "Unauthorized" makes API Gateway answer UNAUTHORIZED.
+    Allow carries `uploadId`, `command` and `offset` for the integration. Deny carries `message`
+    and `status` for the gateway response ACCESS_DENIED; the error "Unauthorized" makes API Gateway answer UNAUTHORIZED.
     """
     request = read_request(event)
     chunk = Chunk(
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     )
     arn = event["methodArn"]
     try:
-        session = admit(chunk, wiring.sessions, wiring.ledger, request.received_at)
+        admitted = admit(chunk, wiring.sessions, wiring.ledger, request.received_at)
     except SessionRefused:
         LOGGER.info("session refused")
         # The one text that API Gateway turns into UNAUTHORIZED (AWS: Lambda authorizer output).
@@ -47,7 +47,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             "status": error.status.status,
         }
         return _policy("nobody", "Deny", arn, context_values)
-    return _policy(session.tenant, "Allow", arn, {"uploadId": session.upload_id})
+    passes = {"uploadId": admitted.session.upload_id, "command": admitted.command}
+    if admitted.offset is not None:
+        passes["offset"] = str(admitted.offset)
+    return _policy(admitted.session.tenant, "Allow", arn, passes)
 
 
 def _policy(principal: str, effect: str, arn: str, context: dict[str, str]) -> dict[str, Any]:

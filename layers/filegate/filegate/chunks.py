@@ -43,8 +43,17 @@ class Chunk:
     tenant_key: str | None
 
 
-def admit(chunk: Chunk, sealer: Sealer, ledger: Ledger, now: Instant) -> Session:
-    """The session a chunk may pass under.
+@dataclass(frozen=True)
+class Admission:
+    """What may pass: the session, and the command and offset as upstream is to read them."""
+
+    session: Session
+    command: str
+    offset: int | None
+
+
+def admit(chunk: Chunk, sealer: Sealer, ledger: Ledger, now: Instant) -> Admission:
+    """What of a chunk may pass, and under which session.
 
     Raises SessionRefused where the caller has no business with the session, StatusError where the
     chunk itself is wrong.
@@ -62,10 +71,10 @@ def admit(chunk: Chunk, sealer: Sealer, ledger: Ledger, now: Instant) -> Session
     if now >= session.expires_at:
         raise StatusError(_session_expired(session))
     command = _read_command(chunk.command)
-    _check_offset(chunk.offset, command, session)
+    offset = _read_offset(chunk.offset, command, session)
     if command in _CLOSING:
         _mark_closing(session, chunk.sealed_session, ledger, now)
-    return session
+    return Admission(session, ", ".join(sorted(command, reverse=True)), offset)
 
 
 def _read_command(text: str | None) -> frozenset[str]:
@@ -80,9 +89,9 @@ def _read_command(text: str | None) -> frozenset[str]:
     return command
 
 
-def _check_offset(text: str | None, command: frozenset[str], session: Session) -> None:
+def _read_offset(text: str | None, command: frozenset[str], session: Session) -> int | None:
     if "upload" not in command:
-        return
+        return None
     if not (text and text.isascii() and text.isdigit() and len(text) < 20):
         raise StatusError(
             invalid_argument(
@@ -105,6 +114,7 @@ def _check_offset(text: str | None, command: frozenset[str], session: Session) -
                 f"{GRANULARITY} bytes, and so is the offset of the next."
             )
         )
+    return offset
 
 
 def _mark_closing(session: Session, sealed: str, ledger: Ledger, now: Instant) -> None:

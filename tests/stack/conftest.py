@@ -1,0 +1,32 @@
+"""One local stack for all tests of this folder; each test makes tenants of its own."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from local_stack import LocalStack, StackTenant, run_stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The stack, started once."""
+    directory: Path = tmp_path_factory.mktemp("stack")
+    with run_stack(directory) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(running_stack: LocalStack) -> Iterator[LocalStack]:
+    """The stack; after each test every byte must still be accounted for."""
+    yield running_stack
+    running_stack.simulator("DELETE", "/faults")
+    running_stack.assert_conserved()
+
+
+@pytest.fixture
+def tenant(stack: LocalStack) -> StackTenant:
+    """A new tenant with the default limits."""
+    return stack.tenant()
