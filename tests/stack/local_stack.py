@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
 import httpx
 from google import genai
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 from filegate.adapters.table import Item, Table
 from filegate.names import random_characters
@@ -156,16 +159,7 @@ class LocalStack:
 
     def items(self) -> list[Item]:
         """Every item of the table, from one consistent scan."""
-        found: list[Item] = []
-        arguments: dict[str, Any] = {"TableName": self.ready["table"], "ConsistentRead": True}
-        while True:
-            page = self.dynamodb.scan(**arguments)
-            found.extend(
-                {name: _plain(value) for name, value in raw.items()} for raw in page["Items"]
-            )
-            if "LastEvaluatedKey" not in page:
-                return found
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        return read_items(self.dynamodb, str(self.ready["table"]))
 
     def available(self, tenant: StackTenant) -> int:
         """Bytes a tenant has left, as the ledger counts them."""
@@ -187,6 +181,18 @@ class LocalStack:
     def assert_conserved(self) -> None:
         """`limit = available + Σ bytes` for every tenant and project (design section 2)."""
         assert_conserved(self.items())
+
+
+def read_items(client: "DynamoDBClient", table: str) -> list[Item]:
+    """Every item of a table, strongly consistent."""
+    found: list[Item] = []
+    arguments: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+    while True:
+        page = client.scan(**arguments)
+        found.extend({name: _plain(value) for name, value in raw.items()} for raw in page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return found
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def assert_conserved(items: list[Item]) -> None:

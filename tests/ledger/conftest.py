@@ -1,0 +1,28 @@
+"""One atomic engine for all ledger tests; each test makes tenants and projects of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+from atomic_table import AtomicTable, run_engine
+
+from filegate.ledger import Ledger
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtomicTable]:
+    """The engine, started once."""
+    with run_engine(tmp_path_factory.mktemp("engine")) as table:
+        yield table
+
+
+@pytest.fixture
+def table(engine: AtomicTable) -> Iterator[AtomicTable]:
+    """The engine's table; after each test every byte must still be accounted for."""
+    yield engine
+    engine.assert_conserved()
+
+
+@pytest.fixture
+def ledger(table: AtomicTable) -> Ledger:
+    """A ledger on the atomic table."""
+    return Ledger(table.table)

@@ -1,0 +1,282 @@
+"""Each transition of the ledger, done once, done twice, and done to the wrong record."""
+
+from dataclasses import replace
+
+import pytest
+from atomic_table import HOUR, NOW, AtomicTable, reservation, settle, stored
+
+from filegate.adapters.table import Key
+from filegate.ledger import (
+    DoesNotFit,
+    Ledger,
+    NameTaken,
+    ProjectShort,
+    RecordChanged,
+    TenantChanged,
+    TenantShort,
+)
+from filegate.records import DUE_SHARDS, State, due_shard, shard_name
+from filegate.tenants import tenant_key
+
+
+def usage(table: AtomicTable, tenant: str) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for item in table.table.query(tenant_key(tenant).pk, "USAGE#").items:
+        for name in ("uploads", "bytesIn", "releases", "byteSeconds"):
+            totals[name] = totals.get(name, 0) + int(item.get(name) or 0)
+    return totals
+
+
+def test_reserve_takes_the_bytes_from_tenant_and_project(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 300)
+    ledger.reserve(record)
+    assert ledger.find(tenant, record.file_id) == record
+    assert table.tenant_available(tenant) == 200
+    assert table.project_available(project) == 700
+
+
+def test_reserve_to_the_last_byte_and_not_one_more(table: AtomicTable, ledger: Ledger) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    ledger.reserve(reservation(tenant, project, 500))
+    with pytest.raises(TenantShort) as short:
+        ledger.reserve(reservation(tenant, project, 1))
+    assert (short.value.available, short.value.limit) == (0, 500)
+    ledger.reserve(reservation(tenant, project, 0))
+
+
+def test_a_full_project_refuses_a_tenant_that_has_bytes_left(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(100)
+    tenant = table.tenant(project, 500)
+    with pytest.raises(ProjectShort):
+        ledger.reserve(reservation(tenant, project, 101))
+    assert table.tenant_available(tenant) == 500
+
+
+def test_a_name_is_taken_until_its_record_goes(table: AtomicTable, ledger: Ledger) -> None:
+    project = table.project(100)
+    tenant = table.tenant(project, 100)
+    first = reservation(tenant, project, 10)
+    ledger.reserve(first)
+    second = reservation(tenant, project, 10, file_id=first.file_id)
+    with pytest.raises(NameTaken):
+        ledger.reserve(second)
+    ledger.abandon(first)
+    ledger.reserve(second)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "SUSPENDED"},
+        {"project": "elsewhere"},
+        {"maxFileBytes": 9},
+    ],
+)
+def test_a_tenant_that_changed_meanwhile_is_noticed(
+    table: AtomicTable, ledger: Ledger, change: dict[str, str | int]
+) -> None:
+    project = table.project(100)
+    tenant = table.tenant(project, 100)
+    [(name, value)] = change.items()
+    table.aws.dynamodb().update_item(
+        TableName="filegate-local",
+        Key={"pk": {"S": f"TENANT#{tenant}"}, "sk": {"S": "TENANT"}},
+        UpdateExpression="SET #name = :value",
+        ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues={
+            ":value": {"N": str(value)} if isinstance(value, int) else {"S": value}
+        },
+    )
+    with pytest.raises(TenantChanged):
+        ledger.reserve(reservation(tenant, project, 10))
+
+
+@pytest.mark.parametrize("actual", [0, 1, 299, 300])
+def test_settle_gives_back_what_was_not_needed(
+    table: AtomicTable, ledger: Ledger, actual: int
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 300)
+    ledger.reserve(record)
+    settled = settle(ledger, record, actual)
+    assert ledger.find(tenant, record.file_id) == settled
+    assert settled.state is State.STORED
+    assert table.tenant_available(tenant) == 500 - actual
+    assert table.project_available(project) == 1_000 - actual
+    assert usage(table, tenant) == {
+        "uploads": 1,
+        "bytesIn": actual,
+        "releases": 0,
+        "byteSeconds": 0,
+    }
+
+
+def test_settle_takes_more_if_the_file_is_larger_and_it_fits(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 300)
+    ledger.reserve(record)
+    settle(ledger, record, 500)
+    assert table.tenant_available(tenant) == 0
+
+
+@pytest.mark.parametrize(
+    ("capacity", "storage", "file"),
+    [(1_000, 500, 500), (500, 1_000, 1_000), (1_000, 1_000, 500)],
+    ids=["tenant", "project", "file limit"],
+)
+def test_settle_changes_nothing_if_the_file_does_not_fit(
+    table: AtomicTable, ledger: Ledger, capacity: int, storage: int, file: int
+) -> None:
+    project = table.project(capacity)
+    tenant = table.tenant(project, storage, file)
+    record = reservation(tenant, project, 300)
+    ledger.reserve(record)
+    with pytest.raises(DoesNotFit):
+        settle(ledger, record, 501)
+    assert ledger.find(tenant, record.file_id) == record
+    ledger.abandon(record)
+    assert table.tenant_available(tenant) == storage
+
+
+def test_settling_twice_counts_once(table: AtomicTable, ledger: Ledger) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 300)
+    ledger.reserve(record)
+    settled = settle(ledger, record, 100)
+    with pytest.raises(RecordChanged) as changed:
+        settle(ledger, record, 100)
+    assert changed.value.current == settled
+    assert usage(table, tenant)["uploads"] == 1
+    assert table.tenant_available(tenant) == 400
+
+
+def test_releasing_twice_gives_back_once_and_counts_byte_seconds(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 300)
+    ledger.reserve(record)
+    settled = settle(ledger, record, 200)
+    ledger.release(settled, NOW + 7_500)
+    with pytest.raises(RecordChanged) as changed:
+        ledger.release(settled, NOW + 9_000)
+    assert changed.value.current is None
+    assert table.tenant_available(tenant) == 500
+    assert usage(table, tenant) == {
+        "uploads": 1,
+        "bytesIn": 200,
+        "releases": 1,
+        "byteSeconds": 200 * 7,
+    }
+
+
+def test_a_stored_file_cannot_be_abandoned_nor_a_reservation_released_as_stored(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 300)
+    ledger.reserve(record)
+    with pytest.raises(RecordChanged):
+        ledger.release(replace(record, state=State.STORED), NOW)
+    settle(ledger, record, 300)
+    with pytest.raises(RecordChanged):
+        ledger.abandon(record)
+    assert table.tenant_available(tenant) == 200
+
+
+def test_a_later_file_of_the_same_name_is_not_touched(table: AtomicTable, ledger: Ledger) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    first = reservation(tenant, project, 100)
+    ledger.reserve(first)
+    settled = settle(ledger, first, 100)
+    ledger.release(settled, NOW)
+    second = reservation(tenant, project, 100, file_id=first.file_id)
+    ledger.reserve(second)
+    second = settle(ledger, second, 100)
+    with pytest.raises(RecordChanged) as changed:
+        ledger.release(settled, NOW)
+    assert changed.value.current == second
+    with pytest.raises(RecordChanged):
+        ledger.appoint(settled, NOW)
+
+
+def test_closing_is_marked_only_while_the_upload_is_open(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 100)
+    ledger.reserve(record)
+    ledger.mark_closing(record.key, record.reservation, "sealed", NOW + 1, NOW + 5_000)
+    closing = ledger.find(tenant, record.file_id)
+    assert closing is not None
+    assert closing.closing
+    assert (closing.session, closing.due_at) == ("sealed", NOW + 5_000)
+    settled = settle(ledger, closing, 100)
+    with pytest.raises(RecordChanged) as changed:
+        ledger.mark_closing(record.key, record.reservation, "sealed", NOW + 1, NOW + 5_000)
+    assert changed.value.current == settled
+    gone = Key(f"TENANT#{tenant}", "FILE#nothing")
+    with pytest.raises(RecordChanged) as changed:
+        ledger.mark_closing(gone, "none", "sealed", NOW, NOW)
+    assert changed.value.current is None
+
+
+def test_every_record_is_found_in_the_index_when_it_is_due_and_not_before(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 1, due_at=NOW - 40 * HOUR)
+    ledger.reserve(record)
+    shard = due_shard(record.reservation)
+    assert shard in {shard_name(number) for number in range(DUE_SHARDS)}
+    assert record.key in list(ledger.due(shard, NOW - 40 * HOUR))
+    assert record.key not in list(ledger.due(shard, NOW - 40 * HOUR - 1))
+    settle(ledger, record, 1)
+    assert record.key not in list(ledger.due(shard, NOW))
+
+
+def test_pages_are_newest_first_and_complete(table: AtomicTable, ledger: Ledger) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    ids = [f"f{number:02d}" for number in range(25)]
+    for file_id in ids:
+        ledger.reserve(reservation(tenant, project, 1, file_id=file_id))
+    seen: list[str] = []
+    after: str | None = None
+    while True:
+        records, after = ledger.page(tenant, after, 10)
+        seen += [record.file_id for record in records]
+        if after is None:
+            break
+    assert seen == sorted(ids, reverse=True)
+    assert [record.file_id for record in ledger.records(tenant)] == seen
+
+
+def test_refresh_keeps_what_upstream_says(table: AtomicTable, ledger: Ledger) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 5)
+    ledger.reserve(record)
+    settled = settle(ledger, record, 5)
+    news = replace(stored(5), snapshot='{"state":"ACTIVE"}')
+    refreshed = ledger.refresh(settled, news, NOW + HOUR, 3)
+    assert ledger.find(tenant, record.file_id) == refreshed
+    assert refreshed.snapshot == '{"state":"ACTIVE"}'
+    assert (refreshed.due_at, refreshed.looks) == (NOW + HOUR, 3)
