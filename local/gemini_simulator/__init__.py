@@ -1,0 +1,11 @@
+"""A stand-in for Google's File API at `generativelanguage.googleapis.com`.
+
+It speaks the wire protocol that the official SDKs speak, keeps counts and hashes instead of
+bytes, and has a control plane under `/_simulator/` for tests:
+
+    python -m gemini_simulator --port 8081 --key AIza-first --key AIza-second
+"""
+
+from gemini_simulator.app import create_app
+
+__all__ = ["create_app"]

@@ -1,0 +1,121 @@
+"""The application: which route goes where, and how refusals are answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gemini_simulator import control, errors, resources, uploads
+from gemini_simulator.answers import api_error, upload_answer
+from gemini_simulator.faults import FaultLayer
+from gemini_simulator.mirror import Mirror
+from gemini_simulator.requests import CONTROL_PREFIX, Recorder
+from gemini_simulator.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    Handler = Callable[[Request, Upstream], Awaitable[Response]]
+
+_VERSIONS = ("v1", "v1beta", "v1alpha")
+
+_CONTROLS: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
+    ("clock", ("GET", "POST"), control.clock),
+    ("projects", ("GET",), control.projects),
+    ("requests", ("GET", "POST", "DELETE"), control.requests),
+    ("faults", ("GET", "POST", "DELETE"), control.faults),
+    ("reflect", ("POST",), control.reflect),
+    ("rekey", ("POST",), control.rekey),
+    ("limits", ("GET", "POST"), control.limits),
+    ("files/{file_id}", ("POST",), control.file),
+    ("log", ("GET",), control.log),
+    ("reset", ("POST",), control.reset),
+)
+
+
+def create_app(keys: Sequence[str]) -> Starlette:
+    """The service for `keys`, one project each, with its control plane under `/_simulator/`.
+
+    >>> app = create_app(["AIza-first", "AIza-second"])
+    """
+    upstream = Upstream(keys)
+    app = Starlette(
+        routes=list(_routes(upstream)),
+        middleware=[
+            Middleware(Recorder, upstream),
+            Middleware(FaultLayer, upstream),
+            Middleware(Mirror, upstream),
+        ],
+        exception_handlers={
+            errors.ApiError: _api_error,
+            errors.UploadError: _upload_error,
+            ClientDisconnect: _disconnected,
+            404: _not_found,
+            405: _not_found,
+        },
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _routes(upstream: Upstream) -> Iterator[Route]:
+    def route(path: str, methods: Sequence[str], handler: Handler) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return await handler(request, upstream)
+
+        return Route(path, endpoint, methods=list(methods))
+
+    def versioned(
+        before: str, after: str, version: str, methods: Sequence[str], handler: Handler
+    ) -> Route:
+        async def endpoint(request: Request) -> Response:
+            request.path_params["version"] = version
+            return await handler(request, upstream)
+
+        return Route(f"{before}/{version}{after}", endpoint, methods=list(methods))
+
+    for v in _VERSIONS:
+        yield versioned("/upload", "/files", v, ("POST", "PUT"), uploads.upload)
+        yield versioned("/resumable/upload", "/files", v, ("POST", "PUT"), uploads.resumable)
+        yield versioned("", "/files", v, ("GET",), resources.list_files)
+        yield versioned("", "/files/{file_id}:download", v, ("GET",), resources.redirect_download)
+        yield versioned("/download", "/files/{file_id}:download", v, ("GET",), resources.download)
+        yield versioned("", "/files/{file_id}", v, ("GET",), resources.get_file)
+        yield versioned("", "/files/{file_id}", v, ("DELETE",), resources.delete_file)
+    for path, methods, handler in _CONTROLS:
+        yield route(CONTROL_PREFIX + path, methods, _controlled(handler))
+
+
+def _controlled(handler: Handler) -> Handler:
+    async def controlled(request: Request, upstream: Upstream) -> Response:
+        try:
+            return await handler(request, upstream)
+        except (TypeError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return controlled
+
+
+async def _api_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.ApiError)  # noqa: S101
+    return api_error(error)
+
+
+async def _upload_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.UploadError)  # noqa: S101
+    headers = {} if error.upload_status is None else {"X-Goog-Upload-Status": error.upload_status}
+    return upload_answer(error.text.encode(), error.code, headers)
+
+
+async def _disconnected(_request: Request, _error: Exception) -> Response:
+    """Nobody is there to read it; the framework wants an answer all the same."""
+    return Response(status_code=400)
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return api_error(errors.not_found())

@@ -1,0 +1,37 @@
+"""What really happened to files, for checking someone else's books."""
+
+from __future__ import annotations
+
+from gemini_simulator.clock import epoch_seconds
+
+
+class EventLog:
+    """An append-only list of `stored`, `deleted`, `expired` and `refused`."""
+
+    def __init__(self) -> None:
+        self._events: list[dict[str, object]] = []
+
+    def add(
+        self,
+        at: int,
+        event: str,
+        project: int,
+        name: str | None,
+        size: int,
+        reason: str | None = None,
+    ) -> None:
+        """Note an event of `size` bytes at `at` (nanoseconds since the epoch)."""
+        entry: dict[str, object] = {
+            "at": epoch_seconds(at),
+            "event": event,
+            "project": project,
+            "name": name,
+            "sizeBytes": size,
+        }
+        if reason is not None:
+            entry["reason"] = reason
+        self._events.append(entry)
+
+    def entries(self) -> list[dict[str, object]]:
+        """All events in the order in which they were noted."""
+        return list(self._events)

@@ -1,0 +1,126 @@
+"""A hostile upstream for leak tests: it echoes the caller's key and the upload id.
+
+Off unless the control plane turns it on. It changes finished answers, so the honest code does
+not know of it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+
+from gemini_simulator.answers import json_text
+from gemini_simulator.callers import caller_key
+from gemini_simulator.errors import UploadError
+from gemini_simulator.requests import CONTROL_PREFIX
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gemini_simulator.upstream import Upstream
+
+_URL_HEADERS = ("x-goog-upload-url", "x-goog-upload-control-url", "location")
+
+
+class Mirror:
+    """ASGI middleware that rewrites every answer while `Upstream.reflecting` is set."""
+
+    def __init__(self, app: ASGIApp, upstream: Upstream) -> None:
+        self._app = app
+        self._upstream = upstream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; hold the answer back and put the secrets in."""
+        if (
+            scope["type"] != "http"
+            or not self._upstream.reflecting
+            or scope["path"].startswith(CONTROL_PREFIX)
+        ):
+            await self._app(scope, receive, send)
+            return
+        start: Message = {}
+        body = bytearray()
+
+        async def reflected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body", False):
+                return
+            headers = MutableHeaders(raw=list(start["headers"]))
+            content = self._rewrite(HTTPConnection(scope), headers, bytes(body))
+            headers["content-length"] = str(len(content))
+            await send({**start, "headers": headers.raw})
+            await send({"type": "http.response.body", "body": content})
+
+        await self._app(scope, receive, reflected)
+
+    def _rewrite(self, request: HTTPConnection, headers: MutableHeaders, body: bytes) -> bytes:
+        key = caller_key(request)
+        upload_id = request.query_params.get("upload_id")
+        if upload_id is not None:
+            self._echo_session(request, headers, upload_id)
+        known = key or self._session_key(upload_id)
+        if known is not None and known.isascii() and known.isprintable():
+            headers["x-goog-api-key"] = known
+            headers["x-debug-key"] = known
+        if key is None:
+            return body
+        for name in _URL_HEADERS:
+            if name in headers and upload_id is None:
+                headers[name] = _with_key(headers[name], key)
+        return _echo_body(headers.get("content-type", ""), body, key, files=upload_id is None)
+
+    def _echo_session(
+        self, request: HTTPConnection, headers: MutableHeaders, upload_id: str
+    ) -> None:
+        headers["x-guploader-uploadid"] = upload_id
+        headers["x-goog-upload-url"] = str(request.url)
+        headers["set-cookie"] = f"upload_id={upload_id}; Path=/"
+
+    def _session_key(self, upload_id: str | None) -> str | None:
+        if upload_id is None:
+            return None
+        try:
+            return self._upstream.sessions.find(upload_id).project.key
+        except UploadError:
+            return None
+
+
+def _echo_body(content_type: str, body: bytes, key: str, *, files: bool) -> bytes:
+    if content_type.startswith("text/plain"):
+        return body + f" (key={key})".encode() if body else body
+    if not content_type.startswith("application/json") or not body:
+        return body
+    value = cast("dict[str, object]", json.loads(body))
+    error = value.get("error")
+    if isinstance(error, dict) and "name" not in value:
+        error["message"] = f"{error['message']} (key={key})"
+        error.setdefault("details", []).append(
+            {"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": f"key={key}"}
+        )
+    elif files:
+        for file in _files(value):
+            file["uri"] = _with_key(str(file["uri"]), key)
+            file["debugKey"] = key
+    return json_text(value)
+
+
+def _files(value: dict[str, object]) -> list[dict[str, object]]:
+    if "uri" in value:
+        return [value]
+    if isinstance(value.get("file"), dict):
+        return [cast("dict[str, object]", value["file"])]
+    return cast("list[dict[str, object]]", value.get("files", []))
+
+
+def _with_key(url: str, key: str) -> str:
+    if "key=" in url.partition("?")[2].split("upload_id=")[0]:
+        return url
+    base, _, query = url.partition("?")
+    return f"{base}?key={quote(key, safe='')}" + (f"&{query}" if query else "")

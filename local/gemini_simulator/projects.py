@@ -1,0 +1,160 @@
+"""Projects: each API key owns its files and its storage."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import TYPE_CHECKING
+
+from gemini_simulator import errors, names
+from gemini_simulator.clock import NANOSECONDS, Clock
+from gemini_simulator.files import StoredFile
+from gemini_simulator.limits import LIFETIME_SECONDS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gemini_simulator.events import EventLog
+    from gemini_simulator.metadata import Draft
+
+_BEFORE_CREATION = 18_000_000
+"""Nanoseconds; upstream counts 48 h from a moment shortly before createTime (section 6.1)."""
+
+
+class Project:
+    """The files of one key; counts bytes and never holds them."""
+
+    def __init__(
+        self, index: int, key: str, clock: Clock, limits: Limits, events: EventLog
+    ) -> None:
+        self.index = index
+        self.key = key
+        self.bytes_stored = 0
+        self._clock = clock
+        self._limits = limits
+        self._events = events
+        self._files: dict[str, StoredFile] = {}
+        self._expiries: list[tuple[int, int, str]] = []
+        self._numbers = itertools.count(1)
+
+    def store(self, draft: Draft, size: int, sha256: str) -> StoredFile:
+        """Keep a complete upload; raises `ApiError` 400, 409 or 429 and then keeps nothing."""
+        self.sweep()
+        now = self._clock.now()
+        refusal = self._refusal(draft, size)
+        if refusal is not None:
+            name = None if draft.file_id is None else f"files/{draft.file_id}"
+            self._events.add(now, "refused", self.index, name, size, refusal.message)
+            raise refusal
+        file = StoredFile(
+            file_id=draft.file_id or self._new_id(),
+            number=next(self._numbers),
+            display_name=draft.display_name,
+            mime_type=draft.mime_type or "application/octet-stream",
+            size=size,
+            sha256=sha256,
+            created=now,
+            expires=now - _BEFORE_CREATION + LIFETIME_SECONDS * NANOSECONDS,
+            updated=now,
+            processed_at=now + round(self._limits.processing_seconds * NANOSECONDS),
+            gets_left=self._limits.processing_gets,
+        )
+        file.begin_processing()
+        self._files[file.file_id] = file
+        self.bytes_stored += size
+        heapq.heappush(self._expiries, (file.expires, file.number, file.file_id))
+        self._events.add(now, "stored", self.index, file.name, size)
+        return file
+
+    def get(self, file_id: str) -> StoredFile:
+        """A live file, seen by one more get; raises the 403 of section 8 for any other id."""
+        file = self._live(file_id)
+        file.settle(self._clock.now())
+        file.gets_left -= 1
+        return file
+
+    def delete(self, file_id: str) -> None:
+        """Forget a live file and free its bytes; raises the 403 of section 8 for any other id."""
+        file = self._live(file_id)
+        self._drop(file)
+        self._events.add(self._clock.now(), "deleted", self.index, file.name, file.size)
+
+    def peek(self, file_id: str) -> StoredFile | None:
+        """A live file without being seen by a get."""
+        self.sweep()
+        return self._files.get(file_id)
+
+    def newest_first(self, before: int | None = None) -> Iterator[StoredFile]:
+        """Live files from the newest on, those numbered below `before` only."""
+        self.sweep()
+        now = self._clock.now()
+        for file in reversed(self._files.values()):
+            if before is None or file.number < before:
+                file.settle(now)
+                yield file
+
+    def sweep(self) -> None:
+        """Drop what has expired; each is logged with the moment of its expiration."""
+        now = self._clock.now()
+        while self._expiries and self._expiries[0][0] <= now:
+            expires, number, file_id = heapq.heappop(self._expiries)
+            file = self._files.get(file_id)
+            if file is not None and file.number == number:
+                self._drop(file)
+                self._events.add(expires, "expired", self.index, file.name, file.size)
+
+    def _refusal(self, draft: Draft, size: int) -> errors.ApiError | None:
+        if size > self._limits.file_bytes:
+            return errors.too_large(self._limits.file_bytes)
+        if draft.file_id is not None and draft.file_id in self._files:
+            return errors.name_taken(draft.file_id)
+        if self.bytes_stored + size > self._limits.project_bytes:
+            return errors.storage_full(self._limits.project_bytes)
+        return None
+
+    def _new_id(self) -> str:
+        file_id = names.new_file_id()
+        while file_id in self._files:
+            file_id = names.new_file_id()
+        return file_id
+
+    def _live(self, file_id: str) -> StoredFile:
+        self.sweep()
+        file = self._files.get(file_id)
+        if file is None:
+            raise errors.no_such_file(file_id)
+        return file
+
+    def _drop(self, file: StoredFile) -> None:
+        del self._files[file.file_id]
+        self.bytes_stored -= file.size
+
+
+class Projects:
+    """All projects, found by the key a request carries."""
+
+    def __init__(self, keys: Sequence[str], clock: Clock, limits: Limits, events: EventLog) -> None:
+        self._projects = [
+            Project(index, key, clock, limits, events) for index, key in enumerate(keys)
+        ]
+
+    def __iter__(self) -> Iterator[Project]:
+        return iter(self._projects)
+
+    def owner(self, key: str | None) -> Project:
+        """The project of `key`; raises `ApiError` 400 for a wrong key and 403 for none."""
+        if not key:
+            raise errors.missing_key()
+        for project in self._projects:
+            if project.key == key:
+                return project
+        raise errors.invalid_key()
+
+    def rekey(self, index: int, key: str) -> bool:
+        """Give project `index` another key; False when there is no such project or key is used."""
+        if not 0 <= index < len(self._projects):
+            return False
+        if any(project.key == key for project in self._projects if project.index != index):
+            return False
+        self._projects[index].key = key
+        return True

@@ -1,0 +1,225 @@
+"""Resumable upload sessions: the upload server's state machine (section 4).
+
+Neither the bytes nor a partly received chunk are ever kept: a session holds how much it has
+received and the running hash, and both move only when a whole request has been accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from gemini_simulator import errors, names
+from gemini_simulator.clock import NANOSECONDS
+from gemini_simulator.limits import CHUNK_GRANULARITY, SESSION_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from hashlib import _Hash as Sha256
+
+    from gemini_simulator.clock import Clock
+    from gemini_simulator.files import StoredFile
+    from gemini_simulator.limits import Limits
+    from gemini_simulator.metadata import Draft
+    from gemini_simulator.projects import Project
+
+ACTIVE = "active"
+FINAL = "final"
+CANCELLED = "cancelled"
+
+
+class Chunk:
+    """Bytes on their way into a session; they count only once `Session.accept` takes them."""
+
+    __slots__ = ("before", "length", "offset", "running")
+
+    def __init__(self, offset: int, before: Sha256 | None) -> None:
+        self.offset = offset
+        self.length = 0
+        self.before = before
+        self.running = None if before is None else before.copy()
+
+    def feed(self, data: bytes) -> None:
+        """Count and hash the next bytes of the request body."""
+        self.length += len(data)
+        if self.running is not None:
+            self.running.update(data)
+
+    def same_bytes(self, other: Chunk) -> bool:
+        """Whether both carry the same content for the same place."""
+        if self.running is None or other.running is None:
+            return False
+        return (
+            self.offset == other.offset
+            and self.length == other.length
+            and self.running.digest() == other.running.digest()
+        )
+
+
+@dataclass(slots=True)
+class Start:
+    """What a client announced at start; `length` is None when it was not announced."""
+
+    draft: Draft
+    length: int | None
+    version: str
+    origin: str | None
+    started: int
+
+
+class Session:
+    """One upload from start to its end; `status` is active, final or cancelled."""
+
+    def __init__(self, upload_id: str, project: Project, start: Start, limits: Limits) -> None:
+        self.upload_id = upload_id
+        self.project = project
+        self.start = start
+        self.status = ACTIVE
+        self.received = 0
+        self._limits = limits
+        self._hash = sha256()
+        self._last: Chunk | None = None
+        self._outcome: StoredFile | errors.ApiError | None = None
+
+    def chunk(self, offset: int) -> Chunk:
+        """A chunk that would begin at `offset`, ready to be fed.
+
+        At the place of the last accepted chunk it is hashed like that one, so that `accept` can
+        tell a repeated request from a wrong one.
+        """
+        if self.status == ACTIVE and offset == self.received:
+            return Chunk(offset, self._hash)
+        if self._last is not None and offset == self._last.offset:
+            return Chunk(offset, self._last.before)
+        return Chunk(offset, None)
+
+    def accept(self, chunk: Chunk, *, finalize: bool, granularity: int = CHUNK_GRANULARITY) -> None:
+        """Take a complete chunk, or raise `UploadError` and change nothing.
+
+        The same bytes at the same place as the last accepted chunk are taken again without
+        effect: stock clients re-send a chunk whose answer they lost (section 3.5). A repetition
+        that asks to finalize finalizes, even if the first one did not.
+        """
+        repeated = self._last is not None and chunk.same_bytes(self._last)
+        if self.status != ACTIVE:
+            if repeated and self.status == FINAL:
+                return
+            raise errors.terminated(self.status)
+        if chunk.offset != self.received or chunk.running is None:
+            if not repeated:
+                raise errors.UploadError(
+                    400,
+                    f"Invalid upload offset {chunk.offset}: "
+                    f"the upload has received {self.received} bytes.",
+                    ACTIVE,
+                )
+        else:
+            self._check(chunk, finalize=finalize, granularity=granularity)
+            self.received += chunk.length
+            self._hash = chunk.running
+            self._last = chunk
+        if finalize:
+            self.finalize()
+
+    def finalize(self) -> None:
+        """End the upload; the project's refusal ends it too and is kept as its outcome."""
+        if self.status != ACTIVE:
+            raise errors.terminated(self.status)
+        self._check_total(self.received)
+        self.status = FINAL
+        try:
+            self._outcome = self.project.store(
+                self.start.draft, self.received, self._hash.hexdigest()
+            )
+        except errors.ApiError as refusal:
+            self._outcome = refusal
+
+    def cancel(self) -> None:
+        """End the upload without a file."""
+        if self.status != ACTIVE:
+            raise errors.terminated(self.status)
+        self.status = CANCELLED
+
+    def file(self) -> StoredFile:
+        """The stored file of a final session; raises the `ApiError` that ended it instead."""
+        if isinstance(self._outcome, errors.ApiError):
+            raise self._outcome
+        if self._outcome is None:
+            raise errors.terminated(self.status)
+        return self._outcome
+
+    def _check(self, chunk: Chunk, *, finalize: bool, granularity: int) -> None:
+        total = chunk.offset + chunk.length
+        if self.start.length is not None and total > self.start.length:
+            raise errors.UploadError(
+                400,
+                f"The client sent {total} bytes, which is more than the announced "
+                f"{self.start.length} bytes.",
+                ACTIVE,
+            )
+        if total > self._limits.file_bytes:
+            raise errors.UploadError(400, errors.too_large_text(self._limits.file_bytes), ACTIVE)
+        if finalize:
+            self._check_total(total)
+        elif chunk.length % granularity:
+            raise errors.UploadError(
+                400,
+                f"The client sent {chunk.length} bytes, which is not a multiple of the "
+                f"{granularity} byte chunk granularity.",
+                ACTIVE,
+            )
+
+    def _check_total(self, total: int) -> None:
+        if self.start.length is not None and total != self.start.length:
+            raise errors.UploadError(
+                400,
+                f"The upload has {total} bytes, but {self.start.length} bytes were announced.",
+                ACTIVE,
+            )
+
+
+class Sessions:
+    """All sessions by upload id; the id alone is the right to upload (section 3.3)."""
+
+    def __init__(self, clock: Clock, limits: Limits) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._sessions: dict[str, Session] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    def open(
+        self,
+        project: Project,
+        draft: Draft,
+        *,
+        length: int | None,
+        version: str,
+        origin: str | None,
+    ) -> Session:
+        """A new session; raises `ApiError` 400 when the announced `length` (bytes) is too large."""
+        if length is not None and length > self._limits.file_bytes:
+            raise errors.too_large(self._limits.file_bytes)
+        self._forget_old()
+        start = Start(draft, length, version, origin, self._clock.now())
+        session = Session(names.new_upload_id(), project, start, self._limits)
+        self._sessions[session.upload_id] = session
+        return session
+
+    def find(self, upload_id: str) -> Session:
+        """The session of an upload id; raises `UploadError` 404 for any other text."""
+        self._forget_old()
+        session = self._sessions.get(upload_id)
+        if session is None:
+            raise errors.UploadError(404, "The upload session was not found.")
+        return session
+
+    def _forget_old(self) -> None:
+        oldest = self._clock.now() - SESSION_SECONDS * NANOSECONDS
+        while self._sessions:
+            upload_id, session = next(iter(self._sessions.items()))
+            if session.start.started > oldest:
+                return
+            del self._sessions[upload_id]
