@@ -1,0 +1,187 @@
+"""What the template deploys: functions with their layers and schedules, and one REST API."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from apigateway_standin.document import Section, TemplateError, as_text
+from apigateway_standin.limits import DEFAULT_FUNCTION_MEMORY, DEFAULT_FUNCTION_TIMEOUT
+from apigateway_standin.template import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from apigateway_standin.template import Template
+
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One `Schedule` event of a function; `period` is in seconds."""
+
+    name: str
+    rule_arn: str
+    period: int
+    enabled: bool
+    input: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One `AWS::Serverless::Function`; `timeout` is in seconds, `memory` in MB."""
+
+    logical_id: str
+    name: str
+    arn: str
+    handler: str
+    code: Path
+    layers: tuple[Path, ...]
+    timeout: int
+    memory: int
+    environment: dict[str, str]
+    schedules: tuple[Schedule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestApi:
+    """One `AWS::Serverless::Api` with its still unread OpenAPI body."""
+
+    logical_id: str
+    api_id: str
+    stage: str
+    stage_variables: dict[str, str]
+    binary_media_types: tuple[str, ...]
+    body: Section
+
+
+def read_functions(template: Template) -> dict[str, Function]:
+    """The functions of the template by logical id."""
+    shared = template.resolved(template.globals.section("Function"))
+    return {
+        name: _function(template, name, shared)
+        for name in template.of_type("AWS::Serverless::Function")
+    }
+
+
+def _function(template: Template, logical_id: str, shared: Section) -> Function:
+    own = template.section(logical_id)
+    merged = Section({**shared.values, **own.values}, own.place)
+    if merged.text("PackageType", "Zip") != "Zip":
+        raise TemplateError(own.at("PackageType"), "only Zip packages run here")
+    own.refuse(["InlineCode", "ImageUri"], "only a local CodeUri runs here")
+    if not merged.text("Runtime").startswith("python"):
+        raise TemplateError(own.at("Runtime"), "only Python functions run here")
+    given = template.overrides.section("Environment")
+    arn = template.resolve({"Fn::GetAtt": [logical_id, "Arn"]}, own.place)
+    name = merged.text("FunctionName", "")
+    return Function(
+        logical_id=logical_id,
+        name=name or as_text(template.resolve({"Ref": logical_id}, own.place), own.place),
+        arn=as_text(arn, own.place),
+        handler=merged.text("Handler"),
+        code=_directory(template, merged, "CodeUri"),
+        layers=tuple(_layers(template, shared)) + tuple(_layers(template, own)),
+        timeout=merged.number("Timeout", DEFAULT_FUNCTION_TIMEOUT),
+        memory=merged.number("MemorySize", DEFAULT_FUNCTION_MEMORY),
+        environment={
+            **shared.section("Environment").texts("Variables"),
+            **own.section("Environment").texts("Variables"),
+            **given.texts("*"),
+            **given.texts(logical_id),
+        },
+        schedules=tuple(_schedules(logical_id, own.section("Events"))),
+    )
+
+
+def _directory(template: Template, section: Section, key: str) -> Path:
+    path = (template.directory / section.text(key)).resolve()
+    if not path.is_dir():
+        raise TemplateError(section.at(key), f"{section.text(key)} is not a directory")
+    return path
+
+
+def _layers(template: Template, section: Section) -> list[Path]:
+    """Content directories of the layers, which must be resources of this template."""
+    by_ref = {}
+    for name in template.of_type("AWS::Serverless::LayerVersion"):
+        place = section.at("Layers")
+        by_ref[as_text(template.resolve({"Ref": name}, place), place)] = name
+    found = []
+    for item in section.items("Layers"):
+        reference = as_text(item, section.at("Layers"))
+        if reference not in by_ref:
+            raise TemplateError(section.at("Layers"), f"{reference} is not a layer of the template")
+        found.append(_directory(template, template.section(by_ref[reference]), "ContentUri"))
+    return found
+
+
+def _schedules(logical_id: str, events: Section) -> list[Schedule]:
+    found = []
+    for name, event in events.sections():
+        kind = event.text("Type")
+        if kind in {"Api", "HttpApi"}:
+            raise TemplateError(
+                events.at(name),
+                "SAM does not merge events into an explicit DefinitionBody; write the route there",
+            )
+        if kind != "Schedule":
+            raise TemplateError(events.at(name), f"event type {kind} is not supported")
+        properties = event.section("Properties")
+        properties.only(
+            [
+                "Schedule",
+                "Enabled",
+                "State",
+                "Input",
+                "Name",
+                "Description",
+                "RetryPolicy",
+                "DeadLetterConfig",
+            ]
+        )
+        rate = _RATE.fullmatch(properties.text("Schedule"))
+        if rate is None or int(rate[1]) == 0:
+            raise TemplateError(properties.at("Schedule"), "only rate(n minutes|hours|days) runs")
+        rule = properties.text("Name", f"{logical_id}{name}")
+        found.append(
+            Schedule(
+                name=name,
+                rule_arn=f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}",
+                period=int(rate[1]) * _SECONDS[rate[2]],
+                enabled=properties.text("Enabled", "true") != "false"
+                and properties.text("State", "ENABLED") != "DISABLED",
+                input=properties.text("Input") if "Input" in properties else None,
+            )
+        )
+    return found
+
+
+def read_api(template: Template) -> RestApi:
+    """The one REST API of the template."""
+    names = template.of_type("AWS::Serverless::Api")
+    if len(names) != 1:
+        raise TemplateError("Resources", f"expected one AWS::Serverless::Api, found {names}")
+    properties = template.section(names[0])
+    properties.refuse(
+        ["Auth", "Cors", "GatewayResponses", "Models", "DefinitionUri", "ApiKeySourceType"],
+        "is not supported by the stand-in: write it in DefinitionBody",
+    )
+    properties.refuse(
+        ["MinimumCompressionSize", "CacheClusterEnabled", "CanarySetting"],
+        "is not supported by the stand-in",
+    )
+    # SAM writes the slash of a media type as ~1, as JSON Pointer does.
+    media = [as_text(item, properties.place) for item in properties.items("BinaryMediaTypes")]
+    place = properties.at("RestApiId")
+    return RestApi(
+        logical_id=names[0],
+        api_id=as_text(template.resolve({"Ref": names[0]}, place), place),
+        stage=properties.text("StageName"),
+        stage_variables=properties.texts("Variables"),
+        binary_media_types=tuple(item.replace("~1", "/") for item in media),
+        body=properties.section("DefinitionBody"),
+    )

@@ -1,0 +1,3 @@
+"""A module in the layer's python directory."""
+
+WORD = "from python/"

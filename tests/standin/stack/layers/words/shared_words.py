@@ -1,0 +1,3 @@
+"""A module at the root of a layer's content."""
+
+WORD = "from the layer"
