@@ -2,10 +2,10 @@
 
 import io
 
-import httpx
 import pytest
 from google.genai import errors
 from local_stack import LocalStack, StackTenant
+from resumable import start
 
 HOUR = 3600
 
@@ -14,19 +14,6 @@ def upload(tenant: StackTenant, size: int) -> str:
     file = tenant.sdk.files.upload(file=io.BytesIO(b"x" * size), config={"mime_type": "text/plain"})
     assert file.name is not None
     return file.name
-
-
-def start(tenant: StackTenant, size: int) -> httpx.Response:
-    with tenant.http() as http:
-        return http.post(
-            "/upload/v1beta/files",
-            headers={
-                "X-Goog-Upload-Protocol": "resumable",
-                "X-Goog-Upload-Command": "start",
-                "X-Goog-Upload-Header-Content-Length": str(size),
-                "X-Goog-Upload-Header-Content-Type": "text/plain",
-            },
-        )
 
 
 def test_delete_gives_the_bytes_back(stack: LocalStack) -> None:
