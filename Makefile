@@ -1,0 +1,88 @@
+# The daily verbs. `make run` and `make test` set up all they need; only Python 3.11+ is required.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SAM_VENV := .venv-sam
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow check format template bench bench-check lock ci clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
+	@$(BIN)/filegate local --port $(or $(PORT),8080) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+
+test: $(VENV)/.dev sdks ## Run all tests but the slow ones
+	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+
+test-slow: $(VENV)/.dev ## Upload 2 GiB - 1 byte through the gateway, watching its memory
+	@$(BIN)/pytest -m slow -s $(PYTEST_FLAGS)
+
+check: $(VENV)/.dev ## Lint, types, dependency directions, template
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy layers/filegate local tests bench
+	@for function in functions/*/app.py; do echo "mypy $$function"; $(BIN)/mypy $$function || exit 1; done
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+
+format: $(VENV)/.dev ## Rewrite code the way `make check` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+template: $(SAM_VENV)/.done ## Validate the template as SAM does (no AWS account needed)
+	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint --template template.yaml
+
+bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
+	$(BIN)/python -m bench --write
+
+bench-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
+	$(BIN)/python -m bench --check
+
+.PHONY: sdks
+sdks: $(VENV)/.dev
+	@$(BIN)/python tests/sdk/install.py
+
+lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade --extra local --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --extra local -c requirements/dev.txt pyproject.toml -o requirements/local.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade requirements/sam.in -o requirements/sam.txt
+	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux2014 \
+		--generate-hashes --no-emit-index-url --no-header --upgrade layers/filegate/requirements.in \
+		-o layers/filegate/requirements.txt
+
+ci: check template test bench-check test-slow ## Everything CI runs
+
+clean: ## Remove what these targets made
+	rm -rf $(VENV) $(SAM_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf tests/sdk/js/node_modules
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Filegate needs Python 3.11 or newer. $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+		echo "Name another one: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: requirements/local.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what the local stack needs (once, about a minute) ..."
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/local.txt
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what the tests need (once, about a minute) ..."
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --editable .
+	@touch $@ $(VENV)/.local
+
+$(SAM_VENV)/.done: requirements/sam.txt
+	@$(PYTHON) -m venv $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/sam.txt
+	@touch $@

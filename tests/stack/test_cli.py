@@ -1,0 +1,79 @@
+"""The command people type: help that suffices, errors that say what to do."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from filegate_local.children import free_port
+
+COMMAND = [sys.executable, "-m", "filegate_local"]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=False,
+    )
+
+
+def test_help_names_the_options_and_gives_examples() -> None:
+    done = run("local", "--help")
+    assert done.returncode == 0
+    for word in ("--port", "--data-dir", "--upstream", "--ready-file", "--json", "Examples"):
+        assert word in done.stdout
+
+
+def test_a_taken_port_says_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("local", "--port", str(port), "--data-dir", str(tmp_path))
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_upstream_without_its_key_says_what_to_do() -> None:
+    done = run("local", "--upstream", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "--upstream-key" in done.stderr
+
+
+def test_json_can_be_piped_and_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"}
+    process = subprocess.Popen(
+        [*COMMAND, "local", "--json", "--port", str(free_port()), "--data-dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    assert [tenant["id"] for tenant in ready["tenants"]] == ["acme", "globex"]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    process.stdout.close()
+    for url in (ready["base_url"], ready["upstream_url"], ready["aws_endpoint"]):
+        _wait_until_nobody_listens(int(url.rsplit(":", 1)[1]))
+
+
+def _wait_until_nobody_listens(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        assert time.monotonic() < deadline, f"somebody still listens on {port}"
+        time.sleep(0.05)

@@ -1,0 +1,105 @@
+"""The largest file there may be goes through the gateway, and the gateway's memory stays flat."""
+
+import io
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+import pytest
+from local_stack import LocalStack
+
+GIB = 1024**3
+MEMORY_LIMIT = 300_000_000
+"""Bytes that all processes of the gateway together may hold in memory."""
+
+
+class Zeros(io.RawIOBase):
+    """A file of zeros that is never anywhere as a whole."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        left = self._size - self._at
+        count = left if size < 0 else min(size, left)
+        self._at += count
+        return bytes(count)
+
+
+@dataclass
+class Memory:
+    """Highest resident memory seen of the gateway's processes, in bytes."""
+
+    peaks: dict[str, int] = field(default_factory=dict)
+    total: int = 0
+
+
+@contextmanager
+def watch_memory(stack: LocalStack) -> Iterator[Memory]:
+    """Look at the gateway's processes again and again until the block ends."""
+    memory, done = Memory(), threading.Event()
+    environments = {
+        pid: function for function, pids in stack.environments().items() for pid in pids
+    }
+    parents = {psutil.Process(pid).ppid() for pid in environments}
+    watched = {**environments, **dict.fromkeys(parents, "gateway")}
+
+    def look() -> None:
+        while not done.wait(0.1):
+            sizes = {pid: psutil.Process(pid).memory_info().rss for pid in watched}
+            memory.total = max(memory.total, sum(sizes.values()))
+            for pid, size in sizes.items():
+                name = watched[pid]
+                memory.peaks[name] = max(memory.peaks.get(name, 0), size)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield memory
+    finally:
+        done.set()
+        watcher.join()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_2_gib_less_one_byte_with_flat_memory(stack: LocalStack) -> None:
+    tenant = stack.tenant()
+    size = 2 * GIB - 1
+    with watch_memory(stack) as memory:
+        began = time.monotonic()
+        file = tenant.sdk.files.upload(
+            file=Zeros(size), config={"mime_type": "application/octet-stream"}
+        )
+        seconds = time.monotonic() - began
+    assert file.size_bytes == size
+    assert file.name is not None
+    assert stack.upstream_files()[file.name]["sizeBytes"] == size
+    assert tenant.sdk.files.get(name=file.name) == file
+    assert stack.available(tenant) == 20 * GIB - size
+    peaks = ", ".join(f"{name} {peak / 1e6:.0f} MB" for name, peak in memory.peaks.items())
+    sys.stderr.write(
+        f"\n2 GiB − 1 byte in {seconds:.1f} s ({size / seconds / 1e6:.0f} MB/s); "
+        f"peak memory of all gateway processes {memory.total / 1e6:.0f} MB ({peaks})\n"
+    )
+    assert memory.total < MEMORY_LIMIT
