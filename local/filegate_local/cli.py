@@ -5,15 +5,21 @@ import json
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
+from filegate.adapters.table import Table, TableUnavailable, create_client
+from filegate.tenants import is_tenant_id
 from filegate_local.children import Children, StartFailed, require_free
 from filegate_local.stack import Stack, start_stack, upstream_from
+from filegate_local.tenants import first_key
 
 app: Final = typer.Typer(
     name="filegate",
@@ -21,11 +27,6 @@ app: Final = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-
-
-@app.callback()
-def _root() -> None:
-    """Keep `local` a subcommand, whatever others come to stand beside it."""
 
 
 @app.command()
@@ -76,6 +77,46 @@ def local(
     except StartFailed as failure:
         typer.echo(f"filegate local: {failure}", err=True)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def bootstrap(
+    table: Annotated[str, typer.Option(help="The stack's table (output TableName).")],
+    tenant: Annotated[str, typer.Option(help="Id of the tenant: a-z, 0-9 and dashes.")],
+    project: Annotated[
+        str, typer.Option(help="Upstream project it is placed on (parameter DefaultProject).")
+    ] = "default",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print id and key as JSON instead of the key alone.")
+    ] = False,
+) -> None:
+    """Give a deployed gateway a tenant, and that tenant a key.
+
+    Works on the table directly, with your AWS credentials. Project and tenant are made unless they
+    exist; the key is new each time and shown only here.
+
+    Example:
+
+      filegate bootstrap --table filegate-Table-1ABC --tenant acme
+    """
+    if not is_tenant_id(tenant):
+        typer.echo(
+            f"filegate bootstrap: {tenant!r} is no tenant id. Use 1 to 31 characters of a-z, 0-9 "
+            "and dashes, beginning with a letter or digit.",
+            err=True,
+        )
+        raise typer.Exit(2)
+    now = time.time_ns() // 1_000_000
+    try:
+        key = first_key(Table(create_client(), table), project, tenant, "bootstrap", now)
+    except (TableUnavailable, ClientError, BotoCoreError) as error:
+        typer.echo(
+            f"filegate bootstrap: the table {table} cannot be written: {error}\n"
+            "Are AWS credentials and region set, and is the name the stack's output TableName?",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+    typer.echo(json.dumps(asdict(key)) if as_json else key.key)
 
 
 def _stop_on_signal() -> threading.Event:

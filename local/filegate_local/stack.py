@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final
 from filegate.adapters.table import Table
 from filegate_local import aws
 from filegate_local.children import Child, Children, StartFailed, free_port
-from filegate_local.tenants import LocalTenant, seed_tenants
+from filegate_local.tenants import IssuedKey, seed_tenants
 
 GEMINI_API: Final = "https://generativelanguage.googleapis.com"
 _START_SECONDS: Final = 60.0
@@ -35,7 +36,7 @@ class Stack:
     upstream_url: str
     simulated: bool
     control_url: str
-    tenants: list[LocalTenant]
+    tenants: list[IssuedKey]
     logs: Path
     aws_endpoint: str
     table: str
@@ -85,7 +86,9 @@ def start_stack(children: Children, port: int, data: Path, upstream: Upstream | 
     aws.wait_for_ministack(children, ministack, local_aws)
     aws.create_table(local_aws, template)
     aws.put_secrets(local_aws, upstream.key)
-    tenants = seed_tenants(Table(local_aws.dynamodb(), aws.TABLE_NAME), data / "tenants.json")
+    table = Table(local_aws.dynamodb(), aws.TABLE_NAME)
+    now = time.time_ns() // 1_000_000
+    tenants = seed_tenants(table, aws.PROJECT, data / "tenants.json", now)
     if simulator is not None:
         children.wait_until(_simulator_ready(data).exists, simulator, _START_SECONDS)
     children.wait_until(standin_ready.exists, standin, _START_SECONDS)

@@ -1,44 +1,45 @@
-"""The two tenants every local stack starts with, and their keys.
-
-Filegate itself keeps only hashes of keys, so they are written down here, for the desk alone, to be
-the same after a restart with the same data directory.
-"""
+"""Tenants made without an admin API: a local stack's two, and the first of a deployed one."""
 
 import contextlib
 import json
-import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from filegate.adapters.table import Table
+from filegate.instants import Instant
 from filegate.registry import AlreadyExists, Registry
-from filegate_local.aws import PROJECT
 
-TENANTS: Final = ("acme", "globex")
+LOCAL_TENANTS: Final = ("acme", "globex")
 
 
 @dataclass(frozen=True)
-class LocalTenant:
-    """A seeded tenant and a key of its own."""
+class IssuedKey:
+    """A tenant's id and a key for it; the only place where the key's text is."""
 
     id: str
     key: str
 
 
-def seed_tenants(table: Table, book: Path) -> list[LocalTenant]:
-    """The tenants with their keys: made the first time, read from `book` afterwards."""
-    if book.exists():
-        return [LocalTenant(**entry) for entry in json.loads(book.read_text())]
+def first_key(table: Table, project: str, tenant: str, label: str, now: Instant) -> IssuedKey:
+    """A new key for a tenant; project and tenant are made unless they exist."""
     registry = Registry(table)
-    now = time.time_ns() // 1_000_000
     with contextlib.suppress(AlreadyExists):
-        registry.create_project(PROJECT, now)
-    tenants = []
-    for tenant_id in TENANTS:
-        with contextlib.suppress(AlreadyExists):
-            registry.create_tenant(tenant_id, PROJECT, now)
-        tenants.append(LocalTenant(tenant_id, registry.issue_key(tenant_id, "local", now)))
+        registry.create_project(project, now)
+    with contextlib.suppress(AlreadyExists):
+        registry.create_tenant(tenant, project, now)
+    return IssuedKey(tenant, registry.issue_key(tenant, label, now))
+
+
+def seed_tenants(table: Table, project: str, book: Path, now: Instant) -> list[IssuedKey]:
+    """A local stack's tenants: made the first time, read from `book` afterwards.
+
+    Filegate keeps only hashes of keys; they are written down here, for the desk alone, to be the
+    same after a restart with the same data directory.
+    """
+    if book.exists():
+        return [IssuedKey(**entry) for entry in json.loads(book.read_text())]
+    keys = [first_key(table, project, tenant, "local", now) for tenant in LOCAL_TENANTS]
     book.touch(mode=0o600)
-    book.write_text(json.dumps([{"id": tenant.id, "key": tenant.key} for tenant in tenants]))
-    return tenants
+    book.write_text(json.dumps([asdict(key) for key in keys]))
+    return keys

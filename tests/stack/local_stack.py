@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import httpx
 from google import genai
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 from filegate.adapters.table import Item, Table
 from filegate.names import random_characters
 from filegate.registry import GIB, MAX_FILE_BYTES, STORAGE_BYTES, Limits, Registry
+from filegate_local.aws import LocalAws
 from filegate_local.children import free_port
 
 READY_SECONDS = 60.0
@@ -59,14 +59,10 @@ class LocalStack:
         self.logs = Path(str(ready["logs"]))
         self._control = httpx.Client(base_url=str(ready["control_url"]), timeout=60)
         self._simulator = httpx.Client(base_url=self.upstream_url + "/_simulator", timeout=60)
-        aws: dict[str, Any] = {
-            "endpoint_url": ready["aws_endpoint"],
-            "region_name": "us-east-1",
-            "aws_access_key_id": "local",
-            "aws_secret_access_key": "local",
-        }
-        self.dynamodb = boto3.client("dynamodb", **aws)
-        self.secrets = boto3.client("secretsmanager", **aws)
+        aws = LocalAws(str(ready["aws_endpoint"]))
+        self.aws_environment = aws.environment
+        self.dynamodb = aws.dynamodb()
+        self.secrets = aws.secrets_manager()
         self.table = Table(self.dynamodb, str(ready["table"]))
         self.registry = Registry(self.table)
 

@@ -9,13 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+from local_stack import LocalStack, StackTenant
+
 from filegate_local.children import free_port
 
 COMMAND = [sys.executable, "-m", "filegate_local"]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    plain = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    environment = {**os.environ, **plain, **variables}
     return subprocess.run(
         [*COMMAND, *arguments],
         capture_output=True,
@@ -67,6 +70,27 @@ def test_json_can_be_piped_and_sigterm_leaves_nothing_behind(tmp_path: Path) -> 
     process.stdout.close()
     for url in (ready["base_url"], ready["upstream_url"], ready["aws_endpoint"]):
         _wait_until_nobody_listens(int(url.rsplit(":", 1)[1]))
+
+
+def test_bootstrap_issues_a_key_that_works(stack: LocalStack) -> None:
+    done = run(
+        *("bootstrap", "--table", str(stack.ready["table"]), "--tenant", "initech", "--json"),
+        **stack.aws_environment,
+    )
+    assert done.returncode == 0, done.stderr
+    issued = json.loads(done.stdout)
+    assert issued["id"] == "initech"
+    assert list(StackTenant("initech", issued["key"], stack.base_url).sdk.files.list()) == []
+
+
+def test_bootstrap_teaches_what_a_tenant_id_and_a_table_are(stack: LocalStack) -> None:
+    done = run("bootstrap", "--table", "any", "--tenant", "Not OK")
+    assert done.returncode == 2
+    assert "a-z, 0-9 and dashes" in done.stderr
+    done = run("bootstrap", "--table", "absent", "--tenant", "ok", **stack.aws_environment)
+    assert done.returncode == 1
+    assert "output TableName" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def _wait_until_nobody_listens(port: int) -> None:

@@ -25,7 +25,8 @@ CACHE_SECONDS: Final = 60.0
 """How long a warm instance may still honour a key that was revoked."""
 _CACHE_ENTRIES: Final = 4_096
 
-_KEY: Final = re.compile(r"fg_([a-z0-9][a-z0-9-]{0,30})_[A-Za-z0-9]{32,64}")
+_TENANT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+_KEY: Final = re.compile(rf"fg_({_TENANT_ID.pattern})_[A-Za-z0-9]{{32,64}}")
 
 FILES_READ: Final = "files:read"
 FILES_WRITE: Final = "files:write"
@@ -65,6 +66,11 @@ def tenant_key(tenant_id: str) -> Key:
 def key_key(secret: str) -> Key:
     """Where the record of a tenant key stands: under its SHA-256."""
     return Key(f"KEY#{hashlib.sha256(secret.encode()).hexdigest()}", "KEY")
+
+
+def is_tenant_id(text: str) -> bool:
+    """Whether `text` can be a tenant's id: 1 to 31 characters of a-z, 0-9 and dashes."""
+    return _TENANT_ID.fullmatch(text) is not None
 
 
 def tenant_of_key(key: str) -> str | None:
