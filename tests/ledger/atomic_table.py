@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from local_stack import assert_conserved, read_items
-
 from filegate.adapters.table import Item, Table
 from filegate.ledger import Ledger, Stored
 from filegate.names import random_characters
@@ -17,6 +15,7 @@ from filegate.registry import Limits, Registry, project_key
 from filegate.tenants import tenant_key
 from filegate_local import aws
 from filegate_local.children import Children
+from local_stack import assert_conserved, read_items
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000
@@ -101,7 +100,7 @@ def reservation(tenant: str, project: str, size: int, **fields: Any) -> FileReco
 
 def stored(size: int) -> Stored:
     """What upstream says of a file of `size` bytes."""
-    return Stored(size, NOW + 48 * HOUR, processing=False, snapshot="{}")
+    return Stored(size, NOW, NOW + 48 * HOUR, processing=False, snapshot="{}")
 
 
 def settle(ledger: Ledger, record: FileRecord, size: int) -> FileRecord:

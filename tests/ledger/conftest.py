@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from atomic_table import AtomicTable, run_engine
 
+from atomic_table import AtomicTable, run_engine
 from filegate.ledger import Ledger
 
 

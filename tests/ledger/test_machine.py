@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
-from atomic_table import NOW, AtomicTable, reservation, settle
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -15,6 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from atomic_table import NOW, AtomicTable, reservation, settle
 from filegate.ledger import (
     DoesNotFit,
     Ledger,

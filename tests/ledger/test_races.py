@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from atomic_table import NOW, AtomicTable, reservation, settle
-
 from filegate.adapters.table import Table
 from filegate.ledger import Ledger, ProjectShort, RecordChanged, TenantShort
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from atomic_table import HOUR, NOW, AtomicTable, reservation, settle, stored
 
+from atomic_table import HOUR, NOW, AtomicTable, reservation, settle, stored
 from filegate.adapters.table import Key
 from filegate.ledger import (
     DoesNotFit,
@@ -181,6 +181,17 @@ def test_releasing_twice_gives_back_once_and_counts_byte_seconds(
         "releases": 1,
         "byteSeconds": 200 * 7,
     }
+
+
+def test_byte_seconds_end_when_the_file_expired_not_when_the_janitor_came(
+    table: AtomicTable, ledger: Ledger
+) -> None:
+    project = table.project(1_000)
+    tenant = table.tenant(project, 500)
+    record = reservation(tenant, project, 3)
+    ledger.reserve(record)
+    ledger.release(settle(ledger, record, 3), NOW + 50 * HOUR)
+    assert usage(table, tenant)["byteSeconds"] == 3 * 48 * 3_600
 
 
 def test_a_stored_file_cannot_be_abandoned_nor_a_reservation_released_as_stored(

@@ -29,6 +29,7 @@ def stored_from(resource: Mapping[str, Any], now: Instant, snapshot: str) -> Sto
     file = read_file(resource)
     return Stored(
         bytes=file.size_bytes,
+        created_at=file.create_time or now,
         expires_at=file.expiration_time or now + _LIFETIME,
         processing=file.processing,
         snapshot=snapshot,

@@ -69,9 +69,10 @@ class RecordChanged(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """What upstream says of a file that is there: bytes, moment of expiry, state, JSON text."""
+    """What upstream says of a file that is there: bytes, its span of life, state, JSON text."""
 
     bytes: int
+    created_at: Instant
     expires_at: Instant
     processing: bool
     snapshot: str
@@ -177,7 +178,7 @@ class Ledger:
             closing_since=None,
             session=None,
             looks=looks,
-            stored_at=now,
+            stored_at=stored.created_at,
             expires_at=stored.expires_at,
             processing=stored.processing,
             snapshot=stored.snapshot,
@@ -201,10 +202,12 @@ class Ledger:
     def release(self, record: FileRecord, now: Instant) -> None:
         """Give a stored file's bytes back and drop its record: one transaction.
 
-        Counts the byte-seconds it was stored for. Raises RecordChanged.
+        Counts the byte-seconds it was stored for: until now, or until it expired if that was
+        before. Raises RecordChanged.
         """
         stored_since = record.stored_at if record.stored_at is not None else record.created_at
-        seconds = max(0, now - stored_since) // SECOND
+        stored_until = now if record.expires_at is None else min(now, record.expires_at)
+        seconds = max(0, stored_until - stored_since) // SECOND
         self._drop(
             record, _count(record.tenant, now, releases=1, byteSeconds=record.bytes * seconds)
         )

@@ -77,6 +77,7 @@ class File(WireModel):
     name: str
     size_bytes: ByteCount = 0
     state: str = FileState.UNSPECIFIED
+    create_time: Annotated[Instant, BeforeValidator(_instant)] | None = None
     expiration_time: Annotated[Instant, BeforeValidator(_instant)] | None = None
 
     @property

@@ -5,6 +5,7 @@ The key goes in a header and nowhere else: in a URL it would come back in `X-Goo
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,6 +74,8 @@ def create_client(base_url: str) -> httpx.Client:
     Deadlines end before the function's own (28 s), so that a caller always gets an answer.
     Redirects are not followed: the key would follow them.
     """
+    # httpx logs each request's URL at INFO, and a session's URL is a capability.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     return httpx.Client(
         base_url=base_url,
         headers={"user-agent": _AGENT, "x-goog-api-client": _AGENT, "accept": "application/json"},
