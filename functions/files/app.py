@@ -1,6 +1,7 @@
 """Files: upload start, single-request upload, get, list, delete. Parses, calls, answers."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -16,19 +17,20 @@ from filegate.edge.responses import (
     answer_text,
     status_of,
 )
-from filegate.edge.wiring import Wiring
+from filegate.edge.upstream_wiring import UpstreamWiring
 from filegate.errors import ROUTE_UNKNOWN, StatusError
 from filegate.multipart import read_parts
+from filegate.names import VERSIONS
 from filegate.pages import open_position, read_page_size, seal_position
 from filegate.records import FileRecord
-from filegate.start import VERSIONS, Protocol, protocol_of, read_start, whole_request
+from filegate.sessions import GRANULARITY
+from filegate.start import Protocol, protocol_of, read_start, whole_request
 from filegate.tenants import FILES_READ, FILES_WRITE, Tenant
-from filegate.uploads import GRANULARITY
 from filegate.wire import NewFile, read_metadata
 
 app = APIGatewayRestResolver()
 metrics = Metrics()
-wiring = Wiring.from_environment()
+wiring = UpstreamWiring.from_environment()
 
 
 @app.post("/upload/<version>/files")
@@ -135,7 +137,7 @@ def unknown_route(_error: Exception) -> Response[str]:
     return answer_error(ROUTE_UNKNOWN, upload=_is_upload())
 
 
-@app.exception_handler(Exception)
+@app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools has no types here
 def refuse(error: Exception) -> Response[str]:
     """Every failure as a google.rpc Status; one that nobody foresaw is logged with its trace."""
     status = status_of(error)
@@ -162,9 +164,11 @@ def _request(version: str) -> Request:
 
 
 def _file_id(file: str) -> str:
-    if ":" in file:
+    # Path parameters come percent-encoded, and some clients encode the colon of an action.
+    file_id = unquote(file)
+    if ":" in file_id:
         raise StatusError(ROUTE_UNKNOWN)
-    return file
+    return file_id
 
 
 def _is_upload() -> bool:

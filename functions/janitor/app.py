@@ -8,11 +8,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from filegate.edge.logs import LOGGER
-from filegate.edge.wiring import Wiring
+from filegate.edge.upstream_wiring import UpstreamWiring
 from filegate.instants import parse_rfc3339
 
 metrics = Metrics()
-wiring = Wiring.from_environment()
+wiring = UpstreamWiring.from_environment()
 
 _TIME_TO_STOP = 10_000
 """Milliseconds before the deadline at which no new batch is begun."""

@@ -22,7 +22,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Lambda entry point (API Gateway REQUEST authorizer).
 
     Allow carries `uploadId`, `command` and `offset` for the integration. Deny carries `message`
-    and `status` for the gateway response ACCESS_DENIED; the error "Unauthorized" makes API Gateway answer UNAUTHORIZED.
+    and `status` for the gateway response ACCESS_DENIED; the error "Unauthorized" makes API Gateway
+    answer UNAUTHORIZED.
     """
     request = read_request(event)
     chunk = Chunk(

@@ -11,12 +11,10 @@ from typing import Any, Final
 from filegate.adapters.upstream import UploadState, Upstream
 from filegate.instants import HOUR, MINUTE, SECOND, Instant
 from filegate.ledger import DoesNotFit, Ledger, RecordChanged, Stored
-from filegate.records import FileRecord, State
+from filegate.records import CLOSING_LOOK, FileRecord, State
 from filegate.sessions import Session
 from filegate.wire import read_file
 
-CLOSING_LOOK: Final = 5 * SECOND
-"""From a chunk that ends the upload until the first look at what became of it."""
 DELETING_LOOK: Final = 30 * SECOND
 """From a delete until the look that finishes or forgets it; longer than any call takes."""
 _LONGEST_PAUSE: Final = 5 * MINUTE

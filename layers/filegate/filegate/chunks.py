@@ -8,16 +8,14 @@ by sending it again; the rest (wrong offsets, granularity, sizes) is upstream's 
 from dataclasses import dataclass
 from typing import Final
 
-from filegate.appointments import CLOSING_LOOK
 from filegate.errors import Status, StatusError, invalid_argument
 from filegate.instants import Instant, format_rfc3339
 from filegate.ledger import Ledger, RecordChanged
-from filegate.records import State, file_key
+from filegate.names import VERSIONS
+from filegate.records import CLOSING_LOOK, State, file_key
 from filegate.seals import SealBroken, Sealer
-from filegate.sessions import Session
-from filegate.start import VERSIONS
+from filegate.sessions import GRANULARITY, Session
 from filegate.tenants import tenant_of_key
-from filegate.uploads import GRANULARITY
 
 _UPLOAD: Final = frozenset({"upload"})
 _UPLOAD_FINALIZE: Final = frozenset({"upload", "finalize"})

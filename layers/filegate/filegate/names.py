@@ -13,6 +13,9 @@ from typing import Final
 from filegate.errors import FILE_NAME_INVALID, StatusError, invalid_argument
 from filegate.instants import Instant
 
+VERSIONS: Final = frozenset({"v1", "v1beta", "v1alpha"})
+"""API versions a path may begin with; SDKs differ and one session may mix them (wire 2.2)."""
+
 TAG_LENGTH: Final = 8
 FILE_ID_LENGTH: Final = 40
 """Characters an upstream file id may have at most (seeds: File.name)."""

@@ -10,10 +10,13 @@ from enum import StrEnum
 from typing import Final
 
 from filegate.adapters.table import Item, Key, Value
-from filegate.instants import Instant
+from filegate.instants import SECOND, Instant
 
 DUE_SHARDS: Final = 16
 """Partitions of the index of appointments: 16 × 1,000 writes a second before one is hot."""
+
+CLOSING_LOOK: Final = 5 * SECOND
+"""From a chunk that ends the upload until the first look at what became of it."""
 
 SORT_PREFIX: Final = "FILE#"
 

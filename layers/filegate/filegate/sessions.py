@@ -6,11 +6,15 @@ the gateway has to know about the upload, and the upstream `upload_id`, which no
 
 import json
 from dataclasses import astuple, dataclass
+from typing import Final
 
 from filegate.instants import Instant
 from filegate.seals import SealBroken, Sealer
 
-PURPOSE = "upload session"
+PURPOSE: Final = "upload session"
+
+GRANULARITY: Final = 8 * 1024 * 1024
+"""Bytes every chunk but the last is a multiple of (wire 3.3)."""
 
 
 @dataclass(frozen=True)

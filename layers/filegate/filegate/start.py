@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from filegate.errors import StatusError, invalid_argument
 from filegate.wire import NewFile, read_metadata
-
-VERSIONS: Final = frozenset({"v1", "v1beta", "v1alpha"})
 
 
 class Protocol(StrEnum):

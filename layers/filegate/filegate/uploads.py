@@ -44,8 +44,6 @@ from filegate.sessions import Session
 from filegate.start import UploadRequest
 from filegate.tenants import Tenant
 
-GRANULARITY: Final = 8 * 1024 * 1024
-"""Bytes every chunk but the last is a multiple of (wire 3.3)."""
 LARGEST_WHOLE: Final = 4 * 1024 * 1024
 """Bytes of content one request may carry through a function: 6 MB a call, less base64's third."""
 
