@@ -24,8 +24,8 @@ from filegate.names import VERSIONS
 from filegate.pages import open_position, read_page_size, seal_position
 from filegate.records import FileRecord
 from filegate.sessions import GRANULARITY
-from filegate.start import Protocol, protocol_of, read_start, whole_request
 from filegate.tenants import FILES_READ, FILES_WRITE, Tenant
+from filegate.upload_requests import Protocol, protocol_of, read_start, whole_request
 from filegate.wire import NewFile, read_metadata
 
 app = APIGatewayRestResolver()
@@ -149,7 +149,7 @@ def refuse(error: Exception) -> Response[str]:
     return answer_error(status, upload=_is_upload())
 
 
-@LOGGER.inject_lambda_context(clear_state=True)
+@LOGGER.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda entry point (API Gateway REST proxy integration)."""

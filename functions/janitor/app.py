@@ -18,7 +18,7 @@ _TIME_TO_STOP = 10_000
 """Milliseconds before the deadline at which no new batch is begun."""
 
 
-@LOGGER.inject_lambda_context(clear_state=True)
+@LOGGER.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda entry point (EventBridge scheduled event, whose `time` is the round's moment)."""

@@ -17,7 +17,7 @@ from filegate.errors import StatusError
 wiring = Wiring.from_environment()
 
 
-@LOGGER.inject_lambda_context(clear_state=True)
+@LOGGER.inject_lambda_context(clear_state=True, log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Lambda entry point (API Gateway REQUEST authorizer).
 

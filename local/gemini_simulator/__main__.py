@@ -1,4 +1,4 @@
-"""`python -m gemini_simulator --port P --key K [--key K2 ...] [--ready-file F]`."""
+"""`python -m gemini_simulator --port P --key K [--key L ...] [--ready-file F] [--state-file S]`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from gemini_simulator.server import serve
+from gemini_simulator.state_file import StateFile, StateFileError
 
 
 def main() -> None:
@@ -18,8 +19,15 @@ def main() -> None:
         "--key", action="append", required=True, dest="keys", help="one API key per project"
     )
     parser.add_argument("--ready-file", type=Path, help="gets the URL as JSON once it answers")
+    parser.add_argument(
+        "--state-file", type=Path, help="read at the start, written at a clean stop; holds no key"
+    )
     arguments = parser.parse_args()
-    serve(arguments.keys, arguments.port, arguments.ready_file)
+    state_file = None if arguments.state_file is None else StateFile(arguments.state_file)
+    try:
+        serve(arguments.keys, arguments.port, arguments.ready_file, state_file)
+    except StateFileError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
 
 
 if __name__ == "__main__":

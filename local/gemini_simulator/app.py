@@ -43,7 +43,11 @@ def create_app(keys: Sequence[str]) -> Starlette:
 
     >>> app = create_app(["AIza-first", "AIza-second"])
     """
-    upstream = Upstream(keys)
+    return serve_upstream(Upstream(keys))
+
+
+def serve_upstream(upstream: Upstream) -> Starlette:
+    """The service in front of `upstream`."""
     app = Starlette(
         routes=list(_routes(upstream)),
         middleware=[

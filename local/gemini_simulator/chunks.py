@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gemini_simulator import sessions
 from gemini_simulator.answers import JSON_TYPE, TEXT_TYPE, json_text, upload_answer
 from gemini_simulator.errors import ApiError, UploadError
 from gemini_simulator.limits import LEGACY_GRANULARITY
 from gemini_simulator.numerals import natural
+from gemini_simulator.state import ACTIVE, CANCELLED, FINAL
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -72,7 +72,7 @@ async def _command(request: Request, session: Session) -> Response:
 
 def _progress(session: Session, *, queried: bool = False) -> Response:
     received = {"X-Goog-Upload-Size-Received": str(session.received)} if queried else {}
-    if session.status != sessions.FINAL:
+    if session.status != FINAL:
         return _answer(session, session.status, headers=received)
     status, body = _outcome(session)
     return _answer(session, session.status, status, body, JSON_TYPE, received)
@@ -114,7 +114,7 @@ async def _legacy(request: Request, session: Session) -> Response:
     first, last, total_text = match.groups()
     total = None if total_text == "*" else int(total_text)
     if first is None:
-        if session.status == sessions.ACTIVE and total == session.received:
+        if session.status == ACTIVE and total == session.received:
             session.finalize()
         return _legacy_progress(session)
     length = int(last) - int(first) + 1
@@ -136,10 +136,10 @@ async def _legacy_upload(
 
 
 def _legacy_progress(session: Session) -> Response:
-    if session.status == sessions.FINAL:
+    if session.status == FINAL:
         status, body = _outcome(session)
         return _answer(session, None, status, body, JSON_TYPE)
-    if session.status == sessions.CANCELLED:
+    if session.status == CANCELLED:
         raise UploadError(410, "Upload has already been terminated.")
     received = {"Range": f"bytes=0-{session.received - 1}"} if session.received else {}
     return _answer(session, None, 308, headers=received)

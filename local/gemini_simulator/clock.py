@@ -11,8 +11,13 @@ NANOSECONDS = 1_000_000_000
 class Clock:
     """Real time plus a movable offset; it counts in nanoseconds since the epoch."""
 
-    def __init__(self) -> None:
-        self._offset = 0
+    def __init__(self, offset: int = 0) -> None:
+        self._offset = offset
+
+    @property
+    def offset(self) -> int:
+        """Nanoseconds away from real time."""
+        return self._offset
 
     def now(self) -> int:
         """Nanoseconds since the epoch, as this simulator sees time."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.responses import JSONResponse
 
-from gemini_simulator import sessions
 from gemini_simulator.clock import epoch_seconds, timestamp
 from gemini_simulator.faults import Fault
+from gemini_simulator.state import ACTIVE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -141,8 +141,7 @@ def _project(project: Project, upstream: Upstream) -> dict[str, object]:
         for file in project.newest_first()
     ]
     open_sessions = sum(
-        session.project is project and session.status == sessions.ACTIVE
-        for session in upstream.sessions
+        session.project is project and session.status == ACTIVE for session in upstream.sessions
     )
     return {
         "index": project.index,

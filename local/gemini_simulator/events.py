@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gemini_simulator.clock import epoch_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class EventLog:
     """An append-only list of `stored`, `deleted`, `expired` and `refused`."""
 
-    def __init__(self) -> None:
-        self._events: list[dict[str, object]] = []
+    def __init__(self, events: Iterable[dict[str, object]] = ()) -> None:
+        self._events = list(events)
 
     def add(
         self,

@@ -46,6 +46,17 @@ class Draft:
     mime_type: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a client announced at start; `length` is None when it was not announced."""
+
+    draft: Draft
+    length: int | None
+    version: str
+    origin: str | None
+    started: int
+
+
 def read_draft(body: bytes) -> Draft:
     """The draft in a start body (section 3.1); raises `ApiError` on what upstream refuses.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from typing import TYPE_CHECKING
 
 from gemini_simulator import errors, names
 from gemini_simulator.clock import NANOSECONDS, Clock
 from gemini_simulator.files import StoredFile
 from gemini_simulator.limits import LIFETIME_SECONDS, Limits
+from gemini_simulator.state import ProjectState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ class Project:
         self._events = events
         self._files: dict[str, StoredFile] = {}
         self._expiries: list[tuple[int, int, str]] = []
-        self._numbers = itertools.count(1)
+        self._last_number = 0
 
     def store(self, draft: Draft, size: int, sha256: str) -> StoredFile:
         """Keep a complete upload; raises `ApiError` 400, 409 or 429 and then keeps nothing."""
@@ -46,9 +46,10 @@ class Project:
             name = None if draft.file_id is None else f"files/{draft.file_id}"
             self._events.add(now, "refused", self.index, name, size, refusal.message)
             raise refusal
+        self._last_number += 1
         file = StoredFile(
             file_id=draft.file_id or self._new_id(),
-            number=next(self._numbers),
+            number=self._last_number,
             display_name=draft.display_name,
             mime_type=draft.mime_type or "application/octet-stream",
             size=size,
@@ -60,9 +61,7 @@ class Project:
             gets_left=self._limits.processing_gets,
         )
         file.begin_processing()
-        self._files[file.file_id] = file
-        self.bytes_stored += size
-        heapq.heappush(self._expiries, (file.expires, file.number, file.file_id))
+        self._keep(file)
         self._events.add(now, "stored", self.index, file.name, size)
         return file
 
@@ -103,6 +102,21 @@ class Project:
                 self._drop(file)
                 self._events.add(expires, "expired", self.index, file.name, file.size)
 
+    def state(self) -> ProjectState:
+        """What another process needs to go on; the key is not part of it."""
+        return ProjectState(self._last_number, list(self._files.values()))
+
+    def restore(self, state: ProjectState) -> None:
+        """Take over what another process held; what has expired since goes at the next look."""
+        self._last_number = state.last_number
+        for file in state.files:
+            self._keep(file)
+
+    def original(self, copy: StoredFile) -> StoredFile:
+        """The live file that `copy` was read for, or `copy` itself when that file is gone."""
+        file = self._files.get(copy.file_id)
+        return file if file is not None and file.number == copy.number else copy
+
     def _refusal(self, draft: Draft, size: int) -> errors.ApiError | None:
         if size > self._limits.file_bytes:
             return errors.too_large(self._limits.file_bytes)
@@ -124,6 +138,11 @@ class Project:
         if file is None:
             raise errors.no_such_file(file_id)
         return file
+
+    def _keep(self, file: StoredFile) -> None:
+        self._files[file.file_id] = file
+        self.bytes_stored += file.size
+        heapq.heappush(self._expiries, (file.expires, file.number, file.file_id))
 
     def _drop(self, file: StoredFile) -> None:
         del self._files[file.file_id]

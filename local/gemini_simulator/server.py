@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gemini_simulator.app import create_app
+from gemini_simulator.app import serve_upstream
 from gemini_simulator.faults import CUT
+from gemini_simulator.upstream import Upstream
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
     from pathlib import Path
     from types import FrameType
+
+    from gemini_simulator.state_file import StateFile
 
 _IDLE_SECONDS = 240
 """Google's front ends keep idle connections for minutes; a short time races with reuse."""
@@ -74,18 +77,27 @@ def _keep_freed_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
 
 
-def serve(keys: Sequence[str], port: int, ready_file: Path | None = None) -> None:
+def serve(
+    keys: Sequence[str],
+    port: int,
+    ready_file: Path | None = None,
+    state_file: StateFile | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; port 0 takes a free one.
 
     The ready file gets `{"url": "http://127.0.0.1:PORT"}` once requests are accepted.
+    The state file is read before that and written after the last answer; raises `StateFileError`.
     """
+    upstream = Upstream(keys)
+    if state_file is not None:
+        upstream.restore(state_file.load(len(keys)))
     _keep_freed_memory()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(
-        create_app(keys),
+        serve_upstream(upstream),
         http=cast("type[asyncio.Protocol]", CuttableProtocol),
         loop="uvloop",
         ws="none",
@@ -109,3 +121,5 @@ def serve(keys: Sequence[str], port: int, ready_file: Path | None = None) -> Non
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     server.run(sockets=[listener])
+    if state_file is not None:
+        state_file.save(upstream.state())

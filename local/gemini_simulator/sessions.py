@@ -2,31 +2,29 @@
 
 Neither the bytes nor a partly received chunk are ever kept: a session holds how much it has
 received and the running hash, and both move only when a whole request has been accepted.
+A running hash cannot leave the process: a half-received upload ends with it, its URL unknown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from gemini_simulator import errors, names
 from gemini_simulator.clock import NANOSECONDS
+from gemini_simulator.files import StoredFile
 from gemini_simulator.limits import CHUNK_GRANULARITY, SESSION_SECONDS
+from gemini_simulator.metadata import Start
+from gemini_simulator.state import ACTIVE, CANCELLED, FINAL, Refusal, SessionState, Status, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from hashlib import _Hash as Sha256
 
     from gemini_simulator.clock import Clock
-    from gemini_simulator.files import StoredFile
     from gemini_simulator.limits import Limits
     from gemini_simulator.metadata import Draft
     from gemini_simulator.projects import Project
-
-ACTIVE = "active"
-FINAL = "final"
-CANCELLED = "cancelled"
 
 
 class Chunk:
@@ -46,26 +44,11 @@ class Chunk:
         if self.running is not None:
             self.running.update(data)
 
-    def same_bytes(self, other: Chunk) -> bool:
-        """Whether both carry the same content for the same place."""
-        if self.running is None or other.running is None:
-            return False
-        return (
-            self.offset == other.offset
-            and self.length == other.length
-            and self.running.digest() == other.running.digest()
-        )
-
-
-@dataclass(slots=True)
-class Start:
-    """What a client announced at start; `length` is None when it was not announced."""
-
-    draft: Draft
-    length: int | None
-    version: str
-    origin: str | None
-    started: int
+    def taken(self) -> Taken | None:
+        """What to remember of the chunk, or None when it is for no place it could be taken at."""
+        if self.running is None:
+            return None
+        return Taken(self.offset, self.length, self.running.hexdigest())
 
 
 class Session:
@@ -75,11 +58,12 @@ class Session:
         self.upload_id = upload_id
         self.project = project
         self.start = start
-        self.status = ACTIVE
+        self.status: Status = ACTIVE
         self.received = 0
         self._limits = limits
         self._hash = sha256()
-        self._last: Chunk | None = None
+        self._last: Taken | None = None
+        self._before_last: Sha256 | None = None
         self._outcome: StoredFile | errors.ApiError | None = None
 
     def chunk(self, offset: int) -> Chunk:
@@ -91,7 +75,7 @@ class Session:
         if self.status == ACTIVE and offset == self.received:
             return Chunk(offset, self._hash)
         if self._last is not None and offset == self._last.offset:
-            return Chunk(offset, self._last.before)
+            return Chunk(offset, self._before_last)
         return Chunk(offset, None)
 
     def accept(self, chunk: Chunk, *, finalize: bool, granularity: int = CHUNK_GRANULARITY) -> None:
@@ -101,7 +85,8 @@ class Session:
         effect: stock clients re-send a chunk whose answer they lost (section 3.5). A repetition
         that asks to finalize finalizes, even if the first one did not.
         """
-        repeated = self._last is not None and chunk.same_bytes(self._last)
+        taken = chunk.taken()
+        repeated = taken is not None and taken == self._last
         if self.status != ACTIVE:
             if repeated and self.status == FINAL:
                 return
@@ -118,7 +103,8 @@ class Session:
             self._check(chunk, finalize=finalize, granularity=granularity)
             self.received += chunk.length
             self._hash = chunk.running
-            self._last = chunk
+            self._last = taken
+            self._before_last = chunk.before
         if finalize:
             self.finalize()
 
@@ -148,6 +134,39 @@ class Session:
         if self._outcome is None:
             raise errors.terminated(self.status)
         return self._outcome
+
+    def state(self) -> SessionState | None:
+        """What another process needs to go on, or None for a half-received upload."""
+        if self.status == ACTIVE and self.received:
+            return None
+        end = self._outcome
+        return SessionState(
+            self.upload_id,
+            self.project.index,
+            self.start,
+            self.status,
+            self.received,
+            self._last,
+            Refusal(end.code, end.message, end.status, end.details)
+            if isinstance(end, errors.ApiError)
+            else end,
+        )
+
+    def restore(self, state: SessionState) -> None:
+        """Take over what another process held.
+
+        A last chunk that was not the first cannot be told from other bytes any more (its hash
+        begins with a lost one), so sending it again is refused as a finished upload's.
+        """
+        self.status = state.status
+        self.received = state.received
+        self._last = state.last
+        self._before_last = sha256() if state.last is not None and not state.last.offset else None
+        match state.outcome:
+            case StoredFile() as file:
+                self._outcome = self.project.original(file)
+            case Refusal(code, message, status, details):
+                self._outcome = errors.ApiError(code, message, status, details)
 
     def _check(self, chunk: Chunk, *, finalize: bool, granularity: int) -> None:
         total = chunk.offset + chunk.length
@@ -215,6 +234,17 @@ class Sessions:
         if session is None:
             raise errors.UploadError(404, "The upload session was not found.")
         return session
+
+    def state(self) -> list[SessionState]:
+        """What another process needs to go on; half-received uploads are left out."""
+        states = (session.state() for session in self)
+        return [state for state in states if state is not None]
+
+    def restore(self, project: Project, state: SessionState) -> None:
+        """Take over a session that another process held."""
+        session = Session(state.upload_id, project, state.start, self._limits)
+        session.restore(state)
+        self._sessions[session.upload_id] = session
 
     def _forget_old(self) -> None:
         oldest = self._clock.now() - SESSION_SECONDS * NANOSECONDS

@@ -12,6 +12,7 @@ from gemini_simulator.pages import PageTokens
 from gemini_simulator.projects import Projects
 from gemini_simulator.requests import RequestLog
 from gemini_simulator.sessions import Sessions
+from gemini_simulator.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +37,29 @@ class Upstream:
 
     def reset(self) -> None:
         """Forget everything and take the first keys again."""
-        self.clock = Clock()
+        self.restore(State())
+
+    def state(self) -> State:
+        """What another process needs to go on."""
+        return State(
+            self.clock.offset,
+            self.events.entries(),
+            [project.state() for project in self.projects],
+            self.sessions.state(),
+        )
+
+    def restore(self, state: State) -> None:
+        """Hold what another process held; keys may be new or more, their order counts."""
+        self.clock = Clock(state.clock_offset)
         self.limits = Limits()
-        self.events = EventLog()
+        self.events = EventLog(state.events)
         self.projects = Projects(self._keys, self.clock, self.limits, self.events)
         self.sessions = Sessions(self.clock, self.limits)
+        projects = list(self.projects)
+        for project, stored in zip(projects, state.projects, strict=False):
+            project.restore(stored)
+        for session in state.sessions:
+            self.sessions.restore(projects[session.project], session)
         self.pages = PageTokens()
         self.requests = RequestLog()
         self.faults = Faults()

@@ -6,14 +6,19 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    Launch = Callable[..., AbstractContextManager["Simulator"]]
 
 KEYS = ("AIzaSimulatorFirstKey", "AQ.Simulator-second_key")
 
@@ -128,19 +133,29 @@ class Simulator:
         return cast("list[dict[str, object]]", self.control("log")["events"])
 
 
+@contextmanager
+def _running(folder: Path, keys: Sequence[str], *options: str) -> Iterator[Simulator]:
+    """A simulator in a process that must end by itself when asked to."""
+    ready = folder / "ready.json"
+    ready.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "gemini_simulator", "--port", "0"]
+    command += [part for key in keys for part in ("--key", key)]
+    command += ["--ready-file", str(ready), *options]
+    with subprocess.Popen(command) as process:
+        try:
+            url = _wait_for(ready, process)
+            with httpx.Client(base_url=url, timeout=30) as http:
+                yield Simulator(url, process, http)
+        finally:
+            process.terminate()
+            assert process.wait(timeout=10) == 0
+
+
 @pytest.fixture(scope="session")
 def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    """One process for all tests; it must end by itself when asked to."""
-    ready = tmp_path_factory.mktemp("simulator") / "ready.json"
-    command = [sys.executable, "-m", "gemini_simulator", "--port", "0"]
-    command += [part for key in KEYS for part in ("--key", key)]
-    command += ["--ready-file", str(ready)]
-    with subprocess.Popen(command) as process:
-        url = _wait_for(ready, process)
-        with httpx.Client(base_url=url, timeout=30) as http:
-            yield Simulator(url, process, http)
-        process.terminate()
-        assert process.wait(timeout=10) == 0
+    """One process for all tests."""
+    with _running(tmp_path_factory.mktemp("simulator"), KEYS) as simulator:
+        yield simulator
 
 
 @pytest.fixture
@@ -148,6 +163,12 @@ def simulator(running_simulator: Simulator) -> Simulator:
     """The simulator as if just started."""
     running_simulator.control("reset", {})
     return running_simulator
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launch:
+    """Run a process of one's own, `with launch(KEYS, *options) as simulator`."""
+    return partial(_running, tmp_path)
 
 
 def _wait_for(ready: Path, process: subprocess.Popen[bytes]) -> str:

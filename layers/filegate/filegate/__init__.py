@@ -4,7 +4,7 @@ Where things are:
 
 * who may do what: `tenants`, `names`, `sessions`, `chunks`
 * where bytes are counted: `ledger`, `records`, `quota`, `appointments`
-* what a request means: `uploads`, `files`, `metadata`, `multipart`, `pages`
+* what a request means: `upload_requests`, `wire`, `multipart`, `uploads`, `files`, `pages`
 * what talks to the outside: `adapters` (DynamoDB, the Gemini API, Secrets Manager)
 * what knows Lambda events: `edge`
 """

@@ -8,10 +8,18 @@ It is idempotent, may run twice at once, and may stop anywhere: the next one goe
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from filegate.adapters.upstream import UploadState, Upstream
+from filegate.adapters.secret_store import SecretUnavailable
+from filegate.adapters.upstream import (
+    UploadState,
+    Upstream,
+    UpstreamKeyRefused,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
 from filegate.instants import HOUR, MINUTE, SECOND, Instant
 from filegate.ledger import DoesNotFit, Ledger, RecordChanged, Stored
 from filegate.records import CLOSING_LOOK, FileRecord, State
+from filegate.seals import SealBroken
 from filegate.sessions import Session
 from filegate.wire import read_file
 
@@ -34,8 +42,21 @@ def stored_from(resource: Mapping[str, Any], now: Instant, snapshot: str) -> Sto
     )
 
 
+class CannotKeep(Exception):
+    """Upstream does not say how things stand; `__cause__` is why. The ledger is as it was."""
+
+
+_OBSTACLES: Final = (
+    SecretUnavailable,
+    UpstreamKeyRefused,
+    UpstreamRefused,
+    UpstreamUnavailable,
+    ValueError,
+)
+
+
 class Keeper:
-    """Keeps appointments. Raises what the upstream and the ledger raise when out of reach."""
+    """Keeps appointments. Besides CannotKeep it raises what the ledger raises out of reach."""
 
     def __init__(
         self,
@@ -59,6 +80,8 @@ class Keeper:
         except RecordChanged as change:
             # Somebody else kept it at the same time. What they did is as true as what we saw.
             return change.current
+        except _OBSTACLES as obstacle:
+            raise CannotKeep(type(obstacle).__name__) from obstacle
 
     def settle(
         self, record: FileRecord, resource: Mapping[str, Any], now: Instant
@@ -95,13 +118,20 @@ class Keeper:
     def _ask_upload(self, record: FileRecord, now: Instant) -> UploadState:
         """How the upload stands; one that is past its deadline is ended here."""
         expired = now >= record.deadline
-        if record.session is None:
+        try:
+            session = None if record.session is None else self._open_session(record.session)
+        except SealBroken:
+            session = None  # Its key was retired. The deadline still ends it.
+        if session is None:
             # No chunk that could finish it was let through, and after the deadline none will be.
             return UploadState.CANCELLED if expired else UploadState.ACTIVE
-        upload_id = self._open_session(record.session).upload_id
-        if expired:
-            return self._upstream.cancel_upload(upload_id)
-        return self._upstream.query_upload(upload_id)
+        if not expired:
+            return self._upstream.query_upload(session.upload_id)
+        try:
+            return self._upstream.cancel_upload(session.upload_id)
+        except UpstreamRefused:
+            # It cannot be ended, and no chunk passes any more: whether the file is there decides.
+            return UploadState.CANCELLED
 
     def _keep_stored(self, record: FileRecord, now: Instant) -> FileRecord | None:
         resource = self._upstream.get_file(record.project, record.file_id)

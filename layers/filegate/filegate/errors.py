@@ -13,6 +13,24 @@ from filegate.instants import SECOND, Instant, format_rfc3339
 _TYPE = "type.googleapis.com/google.rpc."
 
 
+STATUS_NAMES: Final[Mapping[int, str]] = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
+    412: "FAILED_PRECONDITION",
+    413: "INVALID_ARGUMENT",
+    416: "OUT_OF_RANGE",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""google.rpc code names by HTTP status, for answers that name none (google.rpc.Code)."""
+
+
 @dataclass(frozen=True)
 class Status:
     """A google.rpc `Status`: HTTP code, sentence, canonical status name, typed details."""
@@ -172,7 +190,7 @@ def tenant_quota_exceeded(shortage: Shortage, now: Instant) -> Status:
     """429: the tenant's own storage is too full, with its numbers and the moment it frees up."""
     message = (
         f"File storage quota exceeded: this upload needs {shortage.asked:,} bytes and "
-        f"{shortage.available:,} of {shortage.limit:,} bytes are left."
+        f"{max(0, shortage.available):,} of {shortage.limit:,} bytes are left."
     )
     retry_after = None
     if shortage.asked > shortage.limit:
@@ -247,7 +265,7 @@ LEDGER_BUSY: Final = Status(
 LEDGER_UNAVAILABLE: Final = Status(
     503,
     "UNAVAILABLE",
-    "Filegate could not reach its ledger. Nothing was changed; send this request again.",
+    "Filegate could not reach its ledger. Send this request again.",
     retry_after=2,
 )
 

@@ -3,8 +3,8 @@
 Nothing here reads a clock: the moment a request or a schedule fired comes in with its event.
 """
 
-from datetime import UTC, datetime
-from typing import TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
 
 Instant: TypeAlias = int
 """Epoch milliseconds, UTC."""
@@ -12,6 +12,7 @@ Instant: TypeAlias = int
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_rfc3339(text: str) -> Instant:
@@ -23,16 +24,16 @@ def parse_rfc3339(text: str) -> Instant:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"timestamp without an offset: {text!r}")
-    return int(moment.timestamp() * SECOND)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def format_rfc3339(instant: Instant) -> str:
     """Write an instant as the upstream does: UTC, whole seconds or milliseconds, `Z`."""
-    moment = datetime.fromtimestamp(instant / SECOND, tz=UTC)
+    moment = _EPOCH + timedelta(milliseconds=instant)
     precision = "milliseconds" if instant % SECOND else "seconds"
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def hour_of(instant: Instant) -> str:
     """Name the UTC hour an instant falls into, e.g. `2026-11-23T09`: the key of usage records."""
-    return datetime.fromtimestamp(instant / SECOND, tz=UTC).strftime("%Y-%m-%dT%H")
+    return (_EPOCH + timedelta(milliseconds=instant)).strftime("%Y-%m-%dT%H")

@@ -7,8 +7,7 @@ from itertools import islice
 from typing import Final
 
 from filegate.adapters.table import Key
-from filegate.adapters.upstream import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
-from filegate.appointments import Keeper, pause
+from filegate.appointments import CannotKeep, Keeper, pause
 from filegate.instants import SECOND, Instant
 from filegate.ledger import Ledger, RecordChanged
 from filegate.records import DUE_SHARDS, shard_name
@@ -67,7 +66,7 @@ class Janitor:
         lag = (now - record.due_at) // SECOND
         try:
             self._keeper.keep(record, now)
-        except (UpstreamRefused, UpstreamUnavailable, UpstreamKeyRefused, ValueError):
+        except CannotKeep:
             try:
                 self._ledger.appoint(record, now + pause(record.looks), record.looks + 1)
             except RecordChanged:

@@ -10,6 +10,10 @@ _MALFORMED: Final = (
     "The multipart body is malformed: it needs two parts, the file's metadata as JSON and then "
     "its content, divided by the boundary of the Content-Type header."
 )
+_ENCODED: Final = (
+    "The content part has a Content-Transfer-Encoding that changes its bytes. Send it as binary."
+)
+_AS_IT_IS: Final = frozenset({"binary", "7bit", "8bit"})
 _LONGEST_BOUNDARY: Final = 70
 
 
@@ -57,6 +61,8 @@ def read_parts(content_type: str, body: bytes) -> tuple[Part, Part]:
     if not reader.ended or len(reader.parts) != 2:
         raise StatusError(invalid_argument(_MALFORMED))
     metadata, content = reader.parts
+    if content.headers.get("content-transfer-encoding", "binary").lower() not in _AS_IT_IS:
+        raise StatusError(invalid_argument(_ENCODED))
     return metadata, content
 
 

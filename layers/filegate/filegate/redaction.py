@@ -15,7 +15,7 @@ class Redactor:
     """Knows this process's secrets and removes them from text."""
 
     def __init__(self) -> None:
-        self._forms: dict[str, None] = {}
+        self._forms: list[str] = []
 
     def learn(self, secret: str) -> None:
         """Remember a secret in each form it takes: as it is, JSON-escaped, percent-encoded.
@@ -24,8 +24,14 @@ class Redactor:
         """
         if len(secret) < _SHORTEST:
             return
-        for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
-            self._forms[form] = None
+        spellings = {
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+            quote(secret, safe=""),
+        }
+        # The longest first: of two secrets that begin alike, the longer leaves no tail behind.
+        self._forms = sorted({*self._forms, *spellings}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
         """`text` without any secret learnt so far."""

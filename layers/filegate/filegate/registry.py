@@ -10,7 +10,7 @@ from typing import Final
 from filegate.adapters.table import ConditionsFailed, Key, Put, Table
 from filegate.instants import Instant
 from filegate.names import new_tag
-from filegate.tenants import FILES_READ, FILES_WRITE, key_key, tenant_key
+from filegate.tenants import FILES_READ, FILES_WRITE, is_tenant_id, key_key, tenant_key
 
 GIB: Final = 1024**3
 MAX_FILE_BYTES: Final = 2 * GIB
@@ -64,8 +64,9 @@ class Registry:
     ) -> None:
         """Register a tenant placed on a project, under a tag no other tenant has.
 
-        Raises AlreadyExists.
+        Raises AlreadyExists, ValueError for what is no tenant id.
         """
+        _require_tenant_id(tenant_id)
         limits = limits or Limits()
         tag = new_tag()
         key = tenant_key(tenant_id)
@@ -94,7 +95,11 @@ class Registry:
         scopes: Iterable[str] = ALL_SCOPES,
         expires_at: Instant | None = None,
     ) -> str:
-        """A new key for a tenant; this is the only time its text exists."""
+        """A new key for a tenant; this is the only time its text exists.
+
+        Raises ValueError for what is no tenant id.
+        """
+        _require_tenant_id(tenant_id)
         secret = "".join(choice(_SECRET_ALPHABET) for _ in range(_SECRET_LENGTH))
         text = f"fg_{tenant_id}_{secret}"
         key = key_key(text)
@@ -120,3 +125,8 @@ class Registry:
             self._table.transact([Put(item, "attribute_not_exists(pk)") for item in items])
         except ConditionsFailed:
             raise AlreadyExists from None
+
+
+def _require_tenant_id(text: str) -> None:
+    if not is_tenant_id(text):
+        raise ValueError(f"{text!r} is no tenant id: 1 to 31 characters of a-z, 0-9 and dashes")

@@ -21,6 +21,7 @@ _VERSION: Final = 1
 _NONCE: Final = 12
 _KEY_BYTES: Final = 32
 _LEAST_SECRET: Final = 32
+_LONGEST_NAME: Final = 255
 
 
 class SealBroken(Exception):
@@ -46,18 +47,18 @@ class KeyRing:
         """
         try:
             entries = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise KeyRingInvalid("the key ring is not JSON") from None
         if not isinstance(entries, dict):
             raise KeyRingInvalid("the key ring is not a JSON object")
         primary = entries.pop("primary", None)
-        if primary not in entries:
+        if not isinstance(primary, str) or primary not in entries:
             raise KeyRingInvalid("`primary` does not name a key of the ring")
         for name, secret in entries.items():
             if not isinstance(secret, str) or len(secret) < _LEAST_SECRET:
-                raise KeyRingInvalid(f"key {name} is shorter than {_LEAST_SECRET} characters")
-            if not 1 <= len(name.encode()) <= 255:
-                raise KeyRingInvalid("a key's name has 1 to 255 bytes")
+                raise KeyRingInvalid(f"a key is shorter than {_LEAST_SECRET} characters")
+            if not (name.isascii() and 1 <= len(name) <= _LONGEST_NAME):
+                raise KeyRingInvalid(f"a key's name has 1 to {_LONGEST_NAME} ASCII characters")
         return cls(primary, entries)
 
 

@@ -6,17 +6,17 @@ is chosen here, so that a crash at any point leaves a record that the appointmen
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
 
 from filegate.adapters.upstream import (
     FileToSend,
     Upstream,
-    UpstreamKeyRefused,
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from filegate.appointments import Keeper
+from filegate.appointments import CannotKeep, Keeper
 from filegate.errors import (
     PROJECT_QUOTA_EXCEEDED,
     Shortage,
@@ -41,8 +41,8 @@ from filegate.quota import free_at
 from filegate.records import FileRecord, State
 from filegate.seals import Sealer
 from filegate.sessions import Session
-from filegate.start import UploadRequest
 from filegate.tenants import Tenant
+from filegate.upload_requests import UploadRequest
 
 LARGEST_WHOLE: Final = 4 * 1024 * 1024
 """Bytes of content one request may carry through a function: 6 MB a call, less base64's third."""
@@ -85,7 +85,7 @@ class Uploads:
             upload_id = self._upstream.start_upload(
                 tenant.project, version, _to_send(record, request)
             )
-        except (UpstreamRefused, UpstreamUnavailable, UpstreamKeyRefused):
+        except Exception:
             # Nobody knows the upload's URL, so nothing can come of it: the bytes go back at once.
             self._ledger.abandon(record)
             raise
@@ -111,10 +111,9 @@ class Uploads:
             resource = self._upstream.send_whole(
                 tenant.project, version, _to_send(record, request), content
             )
-        except (UpstreamRefused, UpstreamKeyRefused) as refusal:
-            if isinstance(refusal, UpstreamRefused) and refusal.code >= 500:
-                raise  # Whether the file is there is not known; the appointment will tell.
-            self._ledger.abandon(record)
+        except Exception as failure:
+            if not _may_be_there(failure):
+                self._ledger.abandon(record)
             raise
         settled = self._settled(record, resource, now)
         if settled is None or settled.snapshot is None:
@@ -189,7 +188,7 @@ class Uploads:
         for record in overdue[:_KEPT_AT_ONCE]:
             try:
                 self._keeper.keep(record, now)
-            except (UpstreamRefused, UpstreamUnavailable, UpstreamKeyRefused):
+            except CannotKeep:
                 break
         return bool(overdue)
 
@@ -207,6 +206,13 @@ def _shortage(
         ),
         now,
     )
+
+
+def _may_be_there(failure: Exception) -> bool:
+    """Whether upstream may have the file although the request failed; the appointment will tell."""
+    if isinstance(failure, UpstreamRefused):
+        return failure.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(failure, UpstreamUnavailable)
 
 
 def _session_time(size: int) -> int:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AliasGenerator,
     BaseModel,
@@ -53,12 +54,22 @@ def _int64(value: object) -> object:
     raise ValueError("must be a whole number of bytes")
 
 
+def _encodable(value: str) -> str:
+    """JSON can spell half a character (`"\\ud800"`), which no later step could write."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode text") from None
+    return value
+
+
 def _instant(value: object) -> object:
     if isinstance(value, str):
         return parse_rfc3339(value)
     raise ValueError("must be an RFC 3339 timestamp")
 
 
+Text = Annotated[str, AfterValidator(_encodable)]
 ByteCount = Annotated[int, BeforeValidator(_int64), Field(ge=0, lt=2**63)]
 
 
@@ -89,14 +100,14 @@ class File(WireModel):
 class NewFile(WireModel):
     """The `file` of a start request: what the client says about the file it will send."""
 
-    name: Annotated[str, Field(max_length=1024)] | None = None
-    display_name: str | None = None
-    mime_type: Annotated[str, Field(max_length=256)] | None = None
+    name: Annotated[Text, Field(max_length=1024)] | None = None
+    display_name: Text | None = None
+    mime_type: Annotated[Text, Field(max_length=256)] | None = None
     size_bytes: ByteCount | None = None
 
 
 class _Metadata(WireModel):
-    file: NewFile = NewFile()
+    file: NewFile | None = None
 
 
 def read_metadata(body: bytes) -> NewFile:
@@ -114,7 +125,7 @@ def read_metadata(body: bytes) -> NewFile:
     if not text.strip():
         return NewFile()
     try:
-        new_file = _Metadata.model_validate(_parse(text)).file
+        new_file = _Metadata.model_validate(_parse(text)).file or NewFile()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -1,7 +1,6 @@
 """Secrets Manager: where the upstream keys and the session key ring live.
 
-A value is kept in this process's memory and nowhere else. Everything read here is also handed to
-`redaction`, so that it can be struck out, by value, from whatever leaves the process.
+A value is kept in this process's memory and nowhere else.
 """
 
 import time
@@ -28,7 +27,7 @@ def create_client() -> "SecretsManagerClient":
     client: SecretsManagerClient = boto3.client(
         "secretsmanager",
         config=Config(
-            connect_timeout=2, read_timeout=3, retries={"mode": "standard", "max_attempts": 3}
+            connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
         ),
     )
     return client
@@ -42,11 +41,19 @@ class SecretStore:
         self._kept: dict[str, tuple[float, str]] = {}
 
     def read(self, name: str) -> str:
-        """The secret's text. Raises SecretUnavailable."""
+        """The secret's text; the last one known while the service is down.
+
+        Raises SecretUnavailable.
+        """
         kept = self._kept.get(name)
         if kept is not None and time.monotonic() - kept[0] < KEEP:
             return kept[1]
-        return self._fetch(name)
+        try:
+            return self._fetch(name)
+        except SecretUnavailable:
+            if kept is None:
+                raise
+            return kept[1]
 
     def reread(self, name: str) -> str:
         """The secret's text, fresh: for a value that was just refused as too old.

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from uuid import uuid4
 
 import boto3
 from botocore.config import Config
@@ -42,7 +43,7 @@ class TableUnavailable(Exception):
 
 
 class TableBusy(Exception):
-    """Other writers kept touching the same items until the deadline; nothing was written."""
+    """Throttled, or other writers kept touching the same items; nothing was written."""
 
 
 class ConditionsFailed(Exception):
@@ -112,9 +113,9 @@ def create_client() -> "DynamoDBClient":
     client: DynamoDBClient = boto3.client(
         "dynamodb",
         config=Config(
-            connect_timeout=2,
-            read_timeout=5,
-            retries={"mode": "standard", "max_attempts": 3},
+            connect_timeout=1,
+            read_timeout=3,
+            retries={"mode": "standard", "total_max_attempts": 2},
         ),
     )
     return client
@@ -123,7 +124,8 @@ def create_client() -> "DynamoDBClient":
 class Table:
     """Reads and conditional writes on Filegate's one table.
 
-    Every method raises TableUnavailable when DynamoDB cannot be reached.
+    Every method raises TableUnavailable when DynamoDB cannot be reached, and TableBusy when it is
+    asked too much at once.
     """
 
     def __init__(self, client: "DynamoDBClient", name: str, patience: float = 3.0) -> None:
@@ -134,7 +136,7 @@ class Table:
 
     def get(self, key: Key) -> Item | None:
         """Read one item, strongly consistent; None if there is none."""
-        answer = self._call(
+        answer = self._read(
             "get_item", TableName=self._name, Key=_marshal_key(key), ConsistentRead=True
         )
         item = answer.get("Item")
@@ -148,7 +150,7 @@ class Table:
         }
         deadline = time.monotonic() + self._patience
         for pause in _pauses():
-            answer = self._call("batch_get_item", RequestItems=pending)
+            answer = self._read("batch_get_item", RequestItems=pending)
             for raw in answer["Responses"].get(self._name, ()):
                 item = _unmarshal(raw)
                 found[Key(str(item["pk"]), str(item["sk"]))] = item
@@ -181,7 +183,7 @@ class Table:
             arguments["Limit"] = limit
         if after is not None:
             arguments["ExclusiveStartKey"] = _marshal_key(after)
-        answer = self._call("query", **arguments)
+        answer = self._read("query", **arguments)
         last = answer.get("LastEvaluatedKey")
         return Page(
             [_unmarshal(item) for item in answer["Items"]],
@@ -200,7 +202,7 @@ class Table:
             "ExpressionAttributeValues": _marshal({":shard": shard, ":until": until}),
         }
         while True:
-            answer = self._call("query", **arguments)
+            answer = self._read("query", **arguments)
             yield from (_key_of(_unmarshal(item)) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
@@ -239,10 +241,11 @@ class Table:
         here, with jitter and a deadline; a collision has no effect, so a retry cannot double it.
         """
         requests = [{_VERBS[type(write)]: self._named(write)} for write in writes]
+        token = uuid4().hex  # One for all tries: a try that took effect unseen is not done again.
         deadline = time.monotonic() + self._patience
         for pause in _pauses():
             try:
-                self._call("transact_write_items", TransactItems=requests)
+                self._call("transact_write_items", TransactItems=requests, ClientRequestToken=token)
             except ClientError as error:
                 self._raise_unless_transient(error)
             else:
@@ -272,6 +275,14 @@ class Table:
             raise ConditionsFailed(failed) from None
         if not any(reason.get("Code") in _TRANSIENT for reason in reasons):
             raise error
+
+    def _read(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
+        try:
+            return self._call(operation, **arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _TRANSIENT:
+                raise TableBusy from error
+            raise
 
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
         try:

@@ -6,20 +6,25 @@ The key goes in a header and nowhere else: in a URL it would come back in `X-Goo
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from filegate import __version__
+from filegate.errors import STATUS_NAMES
 from filegate.redaction import REDACTOR
 
 _AGENT: Final = f"filegate/{__version__}"
-_LARGEST_ERROR: Final = 64 * 1024
+_LONGEST_MESSAGE: Final = 8 * 1024
+_WAIT: Final = re.compile(r"[0-9]{1,9}")
+_TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class UpstreamUnavailable(Exception):
@@ -79,7 +84,7 @@ def create_client(base_url: str) -> httpx.Client:
     return httpx.Client(
         base_url=base_url,
         headers={"user-agent": _AGENT, "x-goog-api-client": _AGENT, "accept": "application/json"},
-        timeout=httpx.Timeout(20.0, connect=3.0),
+        timeout=httpx.Timeout(15.0, connect=3.0),
         transport=httpx.HTTPTransport(retries=1, limits=httpx.Limits(max_connections=64)),
     )
 
@@ -112,17 +117,13 @@ class Upstream:
         answer = self._send(
             project, "POST", f"/upload/{version}/files", headers=headers, json=file.metadata()
         )
-        url = answer.headers.get("x-goog-upload-url", "")
-        upload_ids = parse_qs(urlsplit(str(url)).query).get("upload_id")
-        if not upload_ids:
-            raise UpstreamUnavailable("upstream returned no upload URL")
-        return upload_ids[0]
+        return _upload_id(answer.headers.get("x-goog-upload-url", ""))
 
     def send_whole(
         self, project: str, version: str, file: FileToSend, content: bytes
     ) -> Mapping[str, Any]:
         """Upload a small file in one multipart request (wire 5.1) and return its File."""
-        boundary = f"filegate-{file.file_id}"
+        boundary = token_hex(24)  # Random: content that holds it would forge a part.
         body = b"".join(
             (
                 f"--{boundary}\r\nContent-Type: application/json; charset=utf-8\r\n\r\n".encode(),
@@ -172,19 +173,19 @@ class Upstream:
 
     def _command(self, upload_id: str, command: str) -> UploadState:
         # The session authorizes itself (wire 3.3): no key goes along.
-        try:
-            answer = self._client.post(
-                "/upload/v1beta/files",
-                params={"upload_id": upload_id, "upload_protocol": "resumable"},
-                headers={"x-goog-upload-command": command},
-            )
-        except httpx.HTTPError as error:
-            raise UpstreamUnavailable(type(error).__name__) from None
+        answer = self._request(
+            "POST",
+            "/upload/v1beta/files",
+            params={"upload_id": upload_id, "upload_protocol": "resumable"},
+            headers={"x-goog-upload-command": command},
+        )
         status = answer.headers.get("x-goog-upload-status", "")
         if status in set(UploadState):
             return UploadState(status)
         if answer.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             return UploadState.CANCELLED
+        if answer.is_client_error and answer.status_code not in _TRANSIENT:
+            raise _refusal(answer)
         raise UpstreamUnavailable(f"{command} was answered with {answer.status_code}")
 
     def _send(self, project: str, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
@@ -196,51 +197,82 @@ class Upstream:
 
     def _attempt(self, key: str, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
         headers = {**request.pop("headers", {}), "x-goog-api-key": key}
-        try:
-            answer = self._client.request(method, path, headers=headers, **request)
-        except httpx.HTTPError as error:
-            # `from None`: an httpx error holds the request, and the request holds the key.
-            raise UpstreamUnavailable(type(error).__name__) from None
+        answer = self._request(method, path, headers=headers, **request)
         if answer.is_success:
             return answer
-        raise _refusal(answer)
+        refusal = _refusal(answer)
+        if _is_about_the_key(answer, refusal):
+            raise UpstreamKeyRefused
+        raise refusal
+
+    def _request(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
+        answer, failure = None, ""
+        try:
+            answer = self._client.request(method, path, **request)
+        except httpx.HTTPError as error:
+            failure = type(error).__name__
+        finally:
+            self._client.cookies.clear()
+        if answer is None:
+            # Raised out here: an httpx error holds the request, and the request holds the key.
+            raise UpstreamUnavailable(failure)
+        return answer
 
 
-def _refusal(answer: httpx.Response) -> UpstreamKeyRefused | UpstreamRefused:
-    text = REDACTOR.redact(answer.text[:_LARGEST_ERROR])
-    code = answer.status_code
-    message, status, reasons = text, HTTPStatus(code).phrase if code in _PHRASES else "", ""
+def _upload_id(url: str) -> str:
     try:
-        error = _object(json.loads(text).get("error"))
-    except (ValueError, AttributeError, UpstreamUnavailable):
-        pass
-    else:
-        message = str(error.get("message", ""))
-        status = str(error.get("status", status))
-        reasons = str(error.get("details", ""))
-    if code == HTTPStatus.UNAUTHORIZED or "API_KEY_" in reasons or "API key" in message:
-        return UpstreamKeyRefused()
+        [upload_id] = parse_qs(urlsplit(url).query)["upload_id"]
+    except (KeyError, ValueError):
+        raise UpstreamUnavailable("upstream returned no upload URL") from None
+    return upload_id
+
+
+def _refusal(answer: httpx.Response) -> UpstreamRefused:
+    code = answer.status_code
+    message, status = answer.text, STATUS_NAMES.get(code, "UNKNOWN")
+    error = _error_of(answer)
+    if error is not None:
+        message, status = str(error.get("message") or ""), str(error.get("status") or status)
+    # Redacted when parsed, as JSON can spell a key in escapes, and before it is cut.
+    message, status = REDACTOR.redact(message)[:_LONGEST_MESSAGE], REDACTOR.redact(status)
     after = answer.headers.get("retry-after", "")
-    return UpstreamRefused(code, status, message, int(after) if after.isdecimal() else None)
+    return UpstreamRefused(code, status, message, int(after) if _WAIT.fullmatch(after) else None)
 
 
-_PHRASES: Final = frozenset(int(status) for status in HTTPStatus)
+def _error_of(answer: httpx.Response) -> Mapping[str, Any] | None:
+    try:
+        return _object(_object(json.loads(answer.text)).get("error"))
+    except (ValueError, RecursionError, UpstreamUnavailable):
+        return None
 
 
 def _is_missing(refusal: UpstreamRefused) -> bool:
-    """Whether a refusal means "no such file", and not that the key or the project is in trouble.
-
-    Upstream says 403 for both (wire section 8); only its sentence tells them apart.
-    """
+    """Whether a refusal means "no such file" (wire section 8: upstream says 403 for it)."""
     if refusal.code == HTTPStatus.NOT_FOUND:
         return True
     return refusal.code == HTTPStatus.FORBIDDEN and "it may not exist" in refusal.message
 
 
+def _is_about_the_key(answer: httpx.Response, refusal: UpstreamRefused) -> bool:
+    """Whether a refusal is about the gateway's own key or project, not about the request.
+
+    Every name the gateway asks for is its own, so a 403 that does not say "missing" can be about
+    nothing else; its text may name the project and stays here. A bad key is 400 (wire section 8).
+    """
+    if refusal.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return not _is_missing(refusal)
+    details = (_error_of(answer) or {}).get("details") or []
+    reasons = [detail.get("reason") for detail in details if isinstance(detail, dict)]
+    return refusal.code == HTTPStatus.BAD_REQUEST and (
+        refusal.message.startswith("API key ")
+        or any(str(reason).startswith("API_KEY_") for reason in reasons)
+    )
+
+
 def _json(answer: httpx.Response) -> object:
     try:
         return json.loads(REDACTOR.redact(answer.text))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UpstreamUnavailable("upstream's answer is not JSON") from None
 
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from filegate.adapters.secret_store import SecretUnavailable
 from filegate.adapters.table import TableBusy, TableUnavailable
 from filegate.adapters.upstream import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
+from filegate.appointments import CannotKeep
 from filegate.errors import (
     INTERNAL,
     LEDGER_BUSY,
@@ -20,6 +21,7 @@ from filegate.errors import (
     StatusError,
 )
 from filegate.ledger import TenantChanged
+from filegate.seals import KeyRingInvalid
 
 JSON: Final = "application/json; charset=UTF-8"
 _CORS: Final = {
@@ -31,7 +33,7 @@ _CORS: Final = {
 
 def answer_json(value: Mapping[str, Any]) -> "Response[str]":
     """200 with a JSON object."""
-    return answer_text(json.dumps(value, ensure_ascii=False))
+    return answer_text(json.dumps(value))
 
 
 def answer_text(text: str) -> "Response[str]":
@@ -62,10 +64,11 @@ def answer_error(status: Status, *, upload: bool) -> "Response[str]":
         headers["X-Goog-Upload-Status"] = "final"
     if status.retry_after is not None:
         headers["Retry-After"] = str(status.retry_after)
-    return Response(status.code, JSON, json.dumps(status.body(), ensure_ascii=False), headers)
+    return Response(status.code, JSON, json.dumps(status.body()), headers)
 
 
 _STATUS_OF: Final[Mapping[type[Exception], Status]] = {
+    KeyRingInvalid: SECRETS_UNAVAILABLE,
     SecretUnavailable: SECRETS_UNAVAILABLE,
     TableBusy: LEDGER_BUSY,
     TableUnavailable: LEDGER_UNAVAILABLE,
@@ -79,6 +82,9 @@ def status_of(error: Exception) -> Status:
     """The refusal that stands for an exception; `INTERNAL` for one nobody foresaw."""
     if isinstance(error, StatusError):
         return error.status
+    if isinstance(error, CannotKeep) and isinstance(error.__cause__, Exception):
+        known = status_of(error.__cause__)
+        return UPSTREAM_UNAVAILABLE if known is INTERNAL else known
     if isinstance(error, UpstreamRefused):
         if 400 <= error.code < 600:
             return Status(error.code, error.status, error.message, retry_after=error.retry_after)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from filegate.adapters import upstream
+from filegate.adapters.secret_store import SecretUnavailable
 from filegate.appointments import Keeper
 from filegate.edge.wiring import Wiring
 from filegate.files import Files
@@ -81,9 +82,11 @@ class UpstreamWiring(Wiring):
 
 def _learn(secret: str) -> str:
     key = secret.strip()
+    if not (key.isascii() and key.isprintable() and key):
+        raise SecretUnavailable("an upstream key is printable ASCII")
     REDACTOR.learn(key)
     return key
 
 
 def _write_snapshot(resource: Mapping[str, Any]) -> str:
-    return REDACTOR.redact(json.dumps(resource, ensure_ascii=False, separators=(",", ":")))
+    return REDACTOR.redact(json.dumps(resource, separators=(",", ":")))

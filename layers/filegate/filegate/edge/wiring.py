@@ -1,7 +1,8 @@
 """Wiring: the one place where the parts of a function are put together.
 
 Each part is made when it is first asked for and kept for the life of the process, so that a cold
-start pays only for what its path uses. Nothing here knows upstream: the authorizer needs none of it.
+start pays only for what its path uses. Nothing here knows upstream: the authorizer has no use for
+it.
 """
 
 import os

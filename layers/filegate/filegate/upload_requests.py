@@ -1,4 +1,4 @@
-"""Start: what the headers and the body of an upload request say, in all their spellings."""
+"""Upload requests: what the headers and body of an upload request say, in all their spellings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +38,8 @@ def protocol_of(headers: Mapping[str, str], query: Mapping[str, str]) -> Protoco
                 "uploadType",
             )
         )
+    if not named and headers.get("x-goog-upload-command"):
+        return Protocol.RESUMABLE
     spoken = named.strip().lower() or {"media": "raw", "": "raw"}.get(upload_type, upload_type)
     if not named and not upload_type and _is_multipart(headers):
         return Protocol.MULTIPART
