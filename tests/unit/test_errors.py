@@ -162,3 +162,8 @@ def test_what_never_fits_is_not_told_to_wait() -> None:
 
 def test_what_fits_exactly_is_told_to_wait() -> None:
     assert errors.tenant_quota_exceeded(Shortage(5, 4, 5, NOW + 1_000), NOW).retry_after == 1
+
+
+def test_a_limit_lowered_below_what_is_held_shows_no_negative_bytes() -> None:
+    message = errors.tenant_quota_exceeded(Shortage(5, -10, 100, None), NOW).message
+    assert "0 of 100 bytes are left" in message

@@ -97,3 +97,8 @@ def test_no_text_raises_anything_but_value_error(text: str) -> None:
 )
 def test_hours(instant: int, hour: str) -> None:
     assert hour_of(instant) == hour
+
+
+@given(st.integers(-2_208_988_800_000, 7_258_118_400_000))
+def test_no_millisecond_is_lost_in_any_year(instant: int) -> None:
+    assert parse_rfc3339(format_rfc3339(instant)) == instant

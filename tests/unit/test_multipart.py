@@ -151,3 +151,13 @@ def test_nothing_but_refusals(content_type: str, body: bytes) -> None:
         read_parts(content_type, body)
     except StatusError as refusal:
         assert refusal.status.code == 400
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "x-gzip"])
+def test_a_content_part_whose_bytes_are_encoded_is_refused(encoding: str) -> None:
+    body = (
+        "--X\r\nContent-Type: application/json\r\n\r\n{}\r\n"
+        f"--X\r\nContent-Transfer-Encoding: {encoding}\r\n\r\nYWJj\r\n--X--"
+    )
+    with pytest.raises(StatusError, match="as binary"):
+        read_parts("multipart/related; boundary=X", body.encode())

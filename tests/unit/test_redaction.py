@@ -69,3 +69,14 @@ def test_what_is_too_short_strikes_out_nothing() -> None:
 
     assert redactor.redact("a 7 chars text") == "a 7 chars text"
     assert knowing("8 chars!").redact("an 8 chars! text") == f"an {REDACTED} text"
+
+
+def test_of_two_secrets_that_begin_alike_the_longer_leaves_no_tail() -> None:
+    redactor = knowing("AIzaSyABCDEF", "AIzaSyABCDEF-tail-of-key")
+    assert redactor.redact("AIzaSyABCDEF-tail-of-key") == REDACTED
+
+
+def test_json_that_keeps_its_letters() -> None:
+    secret = 'quo"te-é-secret'
+    text = json.dumps({"a": secret}, ensure_ascii=False)
+    assert knowing(secret).redact(text) == json.dumps({"a": REDACTED})

@@ -197,3 +197,14 @@ def test_a_key_name_may_have_255_bytes() -> None:
     ring = KeyRing.parse(json.dumps({"primary": name, name: "a" * 32}))
 
     assert sealer(ring).open(sealer(ring).seal("text")) == "text"
+
+
+@pytest.mark.parametrize("primary", ["[]", "{}", "null", "1", "true"])
+def test_a_ring_whose_primary_is_no_name(primary: str) -> None:
+    with pytest.raises(KeyRingInvalid):
+        KeyRing.parse(f'{{"primary": {primary}, "k1": "{"a" * 32}"}}')
+
+
+def test_a_ring_with_a_name_that_cannot_be_written() -> None:
+    with pytest.raises(KeyRingInvalid):
+        KeyRing.parse(json.dumps({"primary": "\ud800", "\ud800": "a" * 32}))

@@ -209,3 +209,10 @@ def test_a_whole_request_of_another_size_is_refused(said: int, sent: int) -> Non
 
     assert f"{said} bytes" in refusal.value.status.message
     assert f"{sent} were sent" in refusal.value.status.message
+
+
+def test_a_chunk_that_lost_its_way_is_not_stored_as_a_file() -> None:
+    headers = {"x-goog-upload-command": "upload, finalize", "x-goog-upload-offset": "0"}
+    assert protocol_of(headers, {"upload_id": "abc"}) is Protocol.RESUMABLE
+    with pytest.raises(StatusError, match="begins with `start`"):
+        read_start(headers, b"content")

@@ -298,3 +298,12 @@ def test_a_state_of_tomorrow_is_no_error() -> None:
 def test_what_is_no_file(resource: object) -> None:
     with pytest.raises(ValueError, match="validation error"):
         read_file(resource)
+
+
+@pytest.mark.parametrize("field", ["displayName", "name", "mimeType"])
+def test_half_a_character_is_refused_before_anything_is_reserved(field: str) -> None:
+    assert "Unicode" in refuse(f'{{"file":{{"{field}":"\\ud800"}}}}'.encode()).status.message
+
+
+def test_a_file_that_is_null_says_nothing() -> None:
+    assert read_metadata(b'{"file":null}') == NewFile()

@@ -608,3 +608,19 @@ def test_a_failure_names_its_items() -> None:
 
 def test_a_page_is_a_sequence(table: Table) -> None:
     assert isinstance(table.query("nobody", "FILE#").items, Sequence)
+
+
+@pytest.mark.parametrize("code", TRANSIENT_CODES)
+def test_a_throttled_read_is_busy_and_no_mystery(code: str) -> None:
+    class Throttled:
+        def get_item(self, **_: object) -> None:
+            raise ClientError(
+                {
+                    "Error": {"Code": code, "Message": ""},
+                    "ResponseMetadata": {"HTTPStatusCode": 400},  # type: ignore[typeddict-item]
+                },
+                "GetItem",
+            )
+
+    with pytest.raises(TableBusy):
+        Table(cast("DynamoDBClient", Throttled()), "table").get(A)

@@ -652,3 +652,71 @@ def test_the_client_waits_less_than_the_function() -> None:
         assert str(client.build_request("GET", "/v1beta/files/a").url) == (
             f"{BASE}/prefix/v1beta/files/a"
         )
+
+
+class TestHostileAnswers:
+    """What an upstream could answer to get a secret out or an exception through."""
+
+    def test_content_cannot_hold_the_boundary_of_its_own_request(self, connect: Connect) -> None:
+        upstream, google = connect(whole({}), whole({}))
+        for _ in range(2):
+            upstream.send_whole("p1", "v1", FILE, b"content")
+        first, second = (request.headers["content-type"] for request in google.requests)
+        assert first != second
+        assert FILE.file_id not in first
+
+    def test_a_key_spelt_in_escapes_is_struck_out(self, connect: Connect) -> None:
+        body = '{"error":{"message":"\\u0041' + KEY[1:] + '"}}'
+        upstream, _ = connect(httpx.Response(400, text=body))
+        with pytest.raises(UpstreamRefused) as refusal:
+            upstream.get_file("p1", "abc")
+        assert KEY not in refusal.value.message
+
+    @pytest.mark.parametrize("before", range(8 * 1024 - 40, 8 * 1024, 7))
+    def test_a_key_across_the_cut_leaves_no_beginning(self, connect: Connect, before: int) -> None:
+        upstream, _ = connect(httpx.Response(502, text="x" * before + KEY))
+        with pytest.raises(UpstreamRefused) as refusal:
+            upstream.get_file("p1", "abc")
+        assert KEY[:6] not in refusal.value.message
+
+    def test_words_of_a_tenant_are_not_taken_for_a_refused_key(self, connect: Connect) -> None:
+        upstream, google = connect(error(400, "Invalid display_name: 'API key not valid'"))
+        with pytest.raises(UpstreamRefused):
+            upstream.start_upload("p1", "v1", FILE)
+        assert len(google.requests) == 1
+
+    @pytest.mark.parametrize("wait", ["9" * 5_000, "-1", "soon", "1.5", "", "٣"])
+    def test_a_wait_that_is_none_is_left_out(self, connect: Connect, wait: str) -> None:
+        upstream, _ = connect(httpx.Response(503, headers=[(b"retry-after", wait.encode())]))
+        with pytest.raises(UpstreamRefused) as refusal:
+            upstream.get_file("p1", "abc")
+        assert refusal.value.retry_after is None
+
+    def test_json_too_deep_to_read(self, connect: Connect) -> None:
+        upstream, _ = connect(httpx.Response(400, text="[" * 100_000))
+        with pytest.raises(UpstreamRefused):
+            upstream.get_file("p1", "abc")
+        upstream, _ = connect(httpx.Response(200, text="[" * 100_000))
+        with pytest.raises(UpstreamUnavailable):
+            upstream.get_file("p1", "abc")
+
+    @pytest.mark.parametrize("url", ["http://[bad", "", "https://x.test/?upload_id="])
+    def test_an_upload_url_that_is_none(self, connect: Connect, url: str) -> None:
+        upstream, _ = connect(httpx.Response(200, headers={"x-goog-upload-url": url}))
+        with pytest.raises(UpstreamUnavailable):
+            upstream.start_upload("p1", "v1", FILE)
+
+    def test_an_error_without_words(self, connect: Connect) -> None:
+        upstream, _ = connect(httpx.Response(400, json={"error": {"message": None}}))
+        with pytest.raises(UpstreamRefused) as refusal:
+            upstream.get_file("p1", "abc")
+        assert (refusal.value.message, refusal.value.status) == ("", "INVALID_ARGUMENT")
+
+    def test_no_cookie_goes_from_one_tenant_to_the_next(self, connect: Connect) -> None:
+        upstream, google = connect(
+            httpx.Response(200, json={}, headers={"set-cookie": "who=first"}),
+            httpx.Response(200, json={}),
+        )
+        upstream.get_file("p1", "abc")
+        upstream.get_file("p1", "abc")
+        assert "cookie" not in google.requests[1].headers

@@ -8,6 +8,7 @@ from filegate import errors
 from filegate.adapters.secret_store import SecretUnavailable
 from filegate.adapters.table import TableBusy, TableUnavailable
 from filegate.adapters.upstream import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
+from filegate.appointments import CannotKeep
 from filegate.edge.responses import (
     answer_error,
     answer_json,
@@ -17,6 +18,7 @@ from filegate.edge.responses import (
 )
 from filegate.errors import Status, StatusError
 from filegate.ledger import TenantChanged
+from filegate.seals import KeyRingInvalid
 
 URL = "https://files.example.com/live/upload/v1/sessions/AbC-_"
 
@@ -138,3 +140,22 @@ def test_upstreams_refusals_pass(code: int) -> None:
 @pytest.mark.parametrize("code", [100, 200, 204, 302, 308, 399, 600])
 def test_what_is_no_error_of_http_is_no_answer(code: int) -> None:
     assert status_of(UpstreamRefused(code, "", "", None)) is errors.UPSTREAM_UNAVAILABLE
+
+
+def test_a_key_ring_that_cannot_be_used_is_the_operators_to_mend() -> None:
+    assert status_of(KeyRingInvalid("short")).code == 503
+
+
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [(UpstreamRefused(429, "RESOURCE_EXHAUSTED", "", 3), 429), (ValueError("no File"), 503)],
+)
+def test_what_could_not_be_kept_is_answered_by_its_cause(cause: Exception, code: int) -> None:
+    error = CannotKeep()
+    error.__cause__ = cause
+    assert status_of(error).code == code
+
+
+def test_half_a_character_from_upstream_can_be_answered() -> None:
+    answer = answer_error(Status(400, "INVALID_ARGUMENT", "\ud800"), upload=False)
+    assert (answer.body or "").encode()

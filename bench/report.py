@@ -1,0 +1,177 @@
+"""Report: the figures as tables, for a terminal and for the README, and as JSON."""
+
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench.calls import Costs
+from bench.coldstart import ColdStart
+from bench.cpu import HandlerCpu
+from bench.latency import Latency
+from bench.memory import Memory
+from bench.throughput import Throughput
+
+README: Final = Path(__file__).with_name("README.md")
+RESULTS: Final = Path(__file__).with_name("results.json")
+
+
+@dataclass
+class Figures:
+    """All figures of one run."""
+
+    calls: Costs = field(default_factory=dict)
+    cpu: list[HandlerCpu] = field(default_factory=list)
+    latency: list[Latency] = field(default_factory=list)
+    authorizer_cpu: float = 0.0
+    """CPU ms of the sessions authorizer's process per plain chunk."""
+    throughput: list[Throughput] = field(default_factory=list)
+    memory: list[Memory] = field(default_factory=list)
+    cold_start: list[ColdStart] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Everything, with the machine it was measured on."""
+        return json.dumps({"machine": machine(), **asdict(self)}, indent=2) + "\n"
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on, as far as it may be told."""
+    return {"cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def tables(figures: Figures) -> dict[str, str]:
+    """The tables by the names of their markers in the README."""
+    return {
+        "machine": "{cores} cores, Python {python}".format(**machine()),
+        "calls": calls_table(figures.calls),
+        "cpu": _table(
+            ["handler, in process", "× one get_item", "CPU ms"],
+            [[one.operation, f"{one.ratio:.2f}", f"{one.cpu:.2f}"] for one in figures.cpu],
+        ),
+        "latency": _table(
+            [
+                "operation",
+                "gateway ÷ straight",
+                "added ms, p50",
+                "straight p50 / p99",
+                "gateway p50 / p99",
+                "function's CPU ms",
+            ],
+            [
+                *(_latency_row(one) for one in figures.latency),
+                ["plain chunk (authorizer only)", "", "", "", "", f"{figures.authorizer_cpu:.2f}"],
+            ],
+        ),
+        "throughput": _table(
+            [
+                "upload",
+                "gateway ÷ straight",
+                "of each round",
+                "straight MB/s",
+                "gateway MB/s",
+                "stand-in's CPU s per GB",
+            ],
+            [_throughput_row(one) for one in figures.throughput],
+        ),
+        "memory": _table(
+            ["process", "RSS MiB before", "RSS MiB after", "MemorySize"],
+            [
+                [one.part, f"{one.before:.0f}", f"{one.after:.0f}", str(one.limit or "")]
+                for one in figures.memory
+            ],
+        ),
+        "cold start": _table(
+            ["fresh process", "× boto3, wall", "× boto3, CPU", "wall ms, best", "CPU ms, best"],
+            [
+                [
+                    one.case,
+                    f"{one.wall_ratio:.2f}",
+                    f"{one.cpu_ratio:.2f}",
+                    f"{one.wall:.0f}",
+                    f"{one.cpu:.0f}",
+                ]
+                for one in figures.cold_start
+            ],
+        ),
+    }
+
+
+def calls_table(costs: Costs) -> str:
+    """Calls, units and dollars of each operation."""
+    return _table(
+        ["operation", "reads", "writes", "transactions", "RRU", "WRU", "$ per million", "upstream"],
+        [
+            [
+                name,
+                str(cost.reads),
+                str(cost.writes),
+                str(cost.transactions),
+                f"{cost.rru:g}",
+                f"{cost.wru:g}",
+                f"{cost.dollars:.3f}",
+                str(cost.upstream),
+            ]
+            for name, cost in costs.items()
+        ],
+    )
+
+
+def fill(text: str, found: Mapping[str, str]) -> str:
+    """The text with what stands between each pair of markers replaced by its table.
+
+    Raises ValueError if a pair is missing: a table would silently go stale.
+    """
+    for name, table in found.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        filled = f"{begin}\n{table}\n{end}"
+        text, count = pattern.subn(lambda _match, filled=filled: filled, text)  # type: ignore[misc]
+        if count != 1:
+            raise ValueError(f"{count} pairs of markers for the table {name!r}")
+    return text
+
+
+def write(figures: Figures) -> None:
+    """Put the tables into the README and the figures into the results file."""
+    README.write_text(fill(README.read_text(), tables(figures)))
+    RESULTS.write_text(figures.to_json())
+
+
+def _latency_row(one: Latency) -> list[str]:
+    return [
+        one.operation,
+        f"{one.gateway_p50 / one.straight_p50:.1f}",
+        f"{one.added_p50:.1f}",
+        f"{one.straight_p50:.1f} / {one.straight_p99:.1f}",
+        f"{one.gateway_p50:.1f} / {one.gateway_p99:.1f}",
+        f"{one.cpu:.2f}",
+    ]
+
+
+def _throughput_row(one: Throughput) -> list[str]:
+    return [
+        f"{one.size / 2**20:.0f} MiB",
+        f"{one.ratio:.2f}",
+        ", ".join(f"{ratio:.2f}" for ratio in one.ratios),
+        f"{one.straight:.0f}",
+        f"{one.gateway:.0f}",
+        f"{one.edge_cpu:.1f}",
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that reads as well in a terminal; numbers are aligned to the right."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *rest = zip(cells, widths, strict=True)
+        padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
+        return f"| {' | '.join(padded)} |"
+
+    first, *rest = widths
+    rule = f"|{'-' * (first + 2)}|{'|'.join('-' * (width + 1) + ':' for width in rest)}|"
+    return "\n".join([line(head), rule, *map(line, rows)])
