@@ -121,6 +121,7 @@ def _start_simulator(children: Children, data: Path) -> tuple[Upstream, Child]:
             *("--port", str(port)),
             *("--key", key),
             *("--ready-file", str(ready)),
+            *("--state-file", str(data / "simulator.json")),
         ],
     )
     return Upstream(f"http://127.0.0.1:{port}", key, simulated=True), child

@@ -22,6 +22,7 @@ def test_tenants_files_and_quota_survive_a_restart(tmp_path: Path) -> None:
 
     with run_stack(tmp_path) as stack:
         again = stack.seeded()
+        assert name in stack.upstream_files()
         assert (again.id, again.key) == (acme.id, acme.key)
         assert again.sdk.files.get(name=name) == file
         assert stack.available(again) == available
