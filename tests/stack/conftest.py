@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
 from local_stack import LocalStack, StackTenant, run_stack
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSta
     directory: Path = tmp_path_factory.mktemp("stack")
     with run_stack(directory) as stack:
         yield stack
+        stack.assert_conserved()
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def stack(running_stack: LocalStack) -> Iterator[LocalStack]:
     """The stack; after each test every byte must still be accounted for."""
     yield running_stack
     running_stack.simulator("DELETE", "/faults")
-    running_stack.assert_conserved()
+    running_stack.assert_new_tenants_conserved()
 
 
 @pytest.fixture

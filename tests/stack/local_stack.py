@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 from filegate.adapters.table import Item, Table
+from filegate.instants import parse_rfc3339
 from filegate.names import random_characters
 from filegate.registry import GIB, MAX_FILE_BYTES, STORAGE_BYTES, Limits, Registry
 from filegate_local.aws import LocalAws
@@ -54,6 +55,7 @@ class LocalStack:
 
     def __init__(self, ready: Mapping[str, Any]) -> None:
         self.ready = ready
+        self._made: list[str] = []
         self.base_url = str(ready["base_url"])
         self.upstream_url = str(ready["upstream_url"])
         self.logs = Path(str(ready["logs"]))
@@ -83,9 +85,9 @@ class LocalStack:
         tenant_id = f"t{random_characters(12)}"
         now = time.time_ns() // 1_000_000
         self.registry.create_tenant(tenant_id, project, now, Limits(storage, file))
-        return StackTenant(
-            tenant_id, self.registry.issue_key(tenant_id, "test", now), self.base_url
-        )
+        self._made.append(tenant_id)
+        key = self.registry.issue_key(tenant_id, "test", now)
+        return StackTenant(tenant_id, key, self.base_url)
 
     def project(self, capacity: int = 20 * GIB) -> str:
         """A new upstream project with the simulator's key and a capacity of its own, in bytes."""
@@ -99,12 +101,21 @@ class LocalStack:
         """The hidden key."""
         return str(self.secrets.get_secret_value(SecretId="local/projects/default")["SecretString"])
 
+    def http(self) -> httpx.Client:
+        """A plain HTTP client without a key."""
+        return httpx.Client(base_url=self.base_url, timeout=60)
+
     # -- time
 
     def advance(self, seconds: float) -> None:
         """Move the gateway's clock and the simulator's."""
         for clock in (self._control, self._simulator):
             clock.post("/clock", json={"advanceSeconds": seconds}).raise_for_status()
+
+    def now(self) -> int:
+        """The gateway's moment in epoch milliseconds."""
+        state = self._control.get("/clock").raise_for_status().json()
+        return parse_rfc3339(str(state["now"]))
 
     def run_janitor(self) -> Mapping[str, Any]:
         """One round of the janitor, now."""
@@ -159,20 +170,35 @@ class LocalStack:
 
     def available(self, tenant: StackTenant) -> int:
         """Bytes a tenant has left, as the ledger counts them."""
-        [item] = [
-            item
-            for item in self.items()
-            if item["pk"] == f"TENANT#{tenant.id}" and item["sk"] == "TENANT"
-        ]
+        [item] = [item for item in self.tenant_items(tenant.id) if item["sk"] == "TENANT"]
         return int(item["available"] or 0)
 
     def records(self, tenant: StackTenant) -> list[Item]:
         """A tenant's file records."""
         return [
-            item
-            for item in self.items()
-            if item["pk"] == f"TENANT#{tenant.id}" and str(item["sk"]).startswith("FILE#")
+            item for item in self.tenant_items(tenant.id) if str(item["sk"]).startswith("FILE#")
         ]
+
+    def tenant_items(self, tenant_id: str) -> list[Item]:
+        """A tenant's own record, its file records and its usage, from consistent queries."""
+        arguments: dict[str, Any] = {
+            "TableName": self.ready["table"],
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": f"TENANT#{tenant_id}"}},
+        }
+        found: list[Item] = []
+        while True:
+            page = self.dynamodb.query(**arguments)
+            found.extend(_plain_item(raw) for raw in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return found
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def assert_new_tenants_conserved(self) -> None:
+        """Conservation for the tenants made since the last call, however full the table is."""
+        while self._made:
+            assert_conserved(self.tenant_items(self._made.pop()))
 
     def assert_conserved(self) -> None:
         """`limit = available + Σ bytes` for every tenant and project (design section 2)."""
@@ -185,7 +211,7 @@ def read_items(client: "DynamoDBClient", table: str) -> list[Item]:
     arguments: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
     while True:
         page = client.scan(**arguments)
-        found.extend({name: _plain(value) for name, value in raw.items()} for raw in page["Items"])
+        found.extend(_plain_item(raw) for raw in page["Items"])
         if "LastEvaluatedKey" not in page:
             return found
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -206,6 +232,10 @@ def assert_conserved(items: list[Item]) -> None:
             available = int(item["available"] or 0)
             assert available >= 0, f"{item['pk']} is oversubscribed by {-available} bytes"
             assert total == available + held.get(str(item["pk"]), 0), f"{item['pk']} lost bytes"
+
+
+def _plain_item(raw: Mapping[str, Any]) -> Item:
+    return {name: _plain(value) for name, value in raw.items()}
 
 
 def _plain(value: Mapping[str, Any]) -> str | int | bool | None:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import httpx
-from local_stack import LocalStack, StackTenant
 
 from filegate.adapters.table import Item
+from local_stack import LocalStack, StackTenant
 
 # Names of google.rpc.Code.
 _STATUSES = frozenset(
@@ -79,8 +79,11 @@ def essence(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
 
 def everything_of(stack: LocalStack, tenant: StackTenant) -> list[Item]:
     """A tenant's own record, its files and its usage."""
-    items = [item for item in stack.items() if item["pk"] == f"TENANT#{tenant.id}"]
-    return sorted(items, key=lambda item: str(item["sk"]))
+    return [
+        item
+        for prefix in ("FILE#", "TENANT", "USAGE#")
+        for item in stack.table.query(f"TENANT#{tenant.id}", prefix).items
+    ]
 
 
 @contextlib.contextmanager

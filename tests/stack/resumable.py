@@ -1,6 +1,7 @@
 """The resumable protocol by hand, for what no SDK would send (wire section 3)."""
 
 import httpx
+
 from local_stack import StackTenant
 
 CHUNK = 8 * 1024 * 1024

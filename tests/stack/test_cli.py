@@ -9,9 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from local_stack import LocalStack, StackTenant
-
 from filegate_local.children import free_port
+from local_stack import LocalStack, StackTenant
 
 COMMAND = [sys.executable, "-m", "filegate_local"]
 

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from google.genai import errors
+
 from local_stack import LocalStack, StackTenant
 from resumable import start
 

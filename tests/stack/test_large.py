@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import psutil
 import pytest
+
 from local_stack import LocalStack
 
 GIB = 1024**3

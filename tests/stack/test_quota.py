@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from google.genai import errors
+
 from local_stack import LocalStack, StackTenant
 from resumable import CHUNK, send, start, started
 
@@ -13,11 +14,10 @@ GIB = 1024**3
 CLIENTS = 64
 
 
-def chunks_sent(stack: LocalStack) -> int:
-    return sum(
-        any(name.lower() == "x-goog-upload-offset" for name, _ in request["headers"])
-        for request in stack.simulator("GET", "/requests")["requests"]
-    )
+def uploads_seen(stack: LocalStack) -> int:
+    """Starts and chunks that reached upstream; the janitor's own questions do not count."""
+    requests = stack.simulator("GET", "/requests")["requests"]
+    return sum(request["path"].startswith("/upload/") for request in requests)
 
 
 def test_the_sdk_raises_at_once_with_the_numbers(stack: LocalStack) -> None:
@@ -33,8 +33,7 @@ def test_the_sdk_raises_at_once_with_the_numbers(stack: LocalStack) -> None:
     assert "needs 5,000 bytes" in message
     assert "4,000 of 10,000 bytes are left" in message
     assert "Enough will be free at 20" in message
-    assert chunks_sent(stack) == 0
-    assert stack.simulator("GET", "/requests")["requests"] == []
+    assert uploads_seen(stack) == 0
 
 
 def test_the_refusal_says_when_enough_will_be_free(stack: LocalStack) -> None:
@@ -75,7 +74,7 @@ def test_a_file_over_its_limit_is_refused_before_a_byte_is_sent(stack: LocalStac
     assert answer.status_code == 400
     assert "2,147,483,649 bytes" in answer.json()["error"]["message"]
     assert "2,147,483,648 bytes at most" in answer.json()["error"]["message"]
-    assert stack.simulator("GET", "/requests")["requests"] == []
+    assert uploads_seen(stack) == 0
     assert start(tenant, 2 * GIB).status_code == 200
 
 

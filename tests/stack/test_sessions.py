@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
+from filegate.adapters.table import Key, Update
 from local_stack import LocalStack, StackTenant
 from refusals import essence, refused, settled, unchanged
 from resumable import CHUNK, send, started
-
-from filegate.adapters.table import Key, Update
 
 HOUR = 3600
 
@@ -35,7 +35,7 @@ def loose_ends(sealed: str) -> list[str]:
     return [
         *(text for text in same if text != sealed),
         sealed + "=" * (-len(sealed) % 4 or 4),
-        sealed.replace("-", "+").replace("_", "/") + "+",
+        sealed.replace("-", "+") + "+",
         sealed[:10] + "%20" + sealed[10:],
         sealed[:10] + "." + sealed[10:],
         sealed[:10] + "~" + sealed[10:],
@@ -103,7 +103,7 @@ def test_a_session_too_long_to_be_one_is_refused(
 
 def test_headers_too_large_are_refused(stack: LocalStack, tenant: StackTenant) -> None:
     url = started(tenant, 3)
-    refused(send(url, "query", **{"X-Filler": "x" * 11_000}), final=True)
+    refused(send(url, "query", b"", None, **{"X-Filler": "x" * 11_000}), final=True)
     with unchanged(stack, tenant), tenant.http() as http:
         refused(http.get("/v1beta/files", headers={"X-Filler": "x" * 11_000}))
 
@@ -153,38 +153,43 @@ def test_what_the_client_adds_to_the_url_goes_nowhere(
 
 
 @pytest.mark.parametrize("where", ["header", "query"])
+@pytest.mark.parametrize("key", ["{own}", ""])
+def test_the_owners_key_may_come_along(
+    stack: LocalStack, tenant: StackTenant, where: str, key: str
+) -> None:
+    key = key.format(own=tenant.key)
+    url = started(tenant, 3) + (f"?key={key}" if where == "query" else "")
+    headers = {"x-goog-api-key": key} if where == "header" else {}
+    assert send(url, "upload, finalize", b"abc", 0, **headers).status_code == 200
+    settled(stack, tenant, b"abc")
+
+
+@pytest.mark.parametrize("where", ["header", "query"])
 @pytest.mark.parametrize(
-    ("key", "code"),
+    "key",
     [
-        ("{own}", 200),
-        ("", 200),
-        ("fg_{other_id}_" + "x" * 43, 403),
-        ("{other}", 403),
-        ("not-a-key", 403),
-        ("AIzaSyA-thirty-nine-characters-of-a-key", 403),
-        ("{own} ", 403),
-        ("{own}%00", 403),
+        "{other}",
+        "fg_{other_id}_" + "x" * 43,
+        "not-a-key",
+        "AIzaSyA-thirty-nine-characters-of-a-key",
+        "{own}%00",
+        "{own}%20{own}",
+        "{other}{own}",
     ],
 )
-def test_a_key_that_comes_along_must_be_the_owners(
-    stack: LocalStack, tenant: StackTenant, where: str, key: str, code: int
+def test_another_key_closes_the_session(
+    stack: LocalStack, tenant: StackTenant, where: str, key: str
 ) -> None:
     other = stack.tenant()
     url = started(tenant, 3)
-    text = key.format(own=tenant.key, other=other.key, other_id=other.id)
-    if where == "query":
-        answer = send(f"{url}?key={text.replace(' ', '%20')}", "upload, finalize", b"abc")
-    elif text != text.strip():
-        pytest.skip("spaces around a header's value are none of it")
-    else:
-        answer = send(url, "upload, finalize", b"abc", **{"x-goog-api-key": text})
-    assert answer.status_code == code, answer.text
-    if code == 403:
+    key = key.format(own=tenant.key, other=other.key, other_id=other.id)
+    keyed = url + (f"?key={key}" if where == "query" else "")
+    headers = {"x-goog-api-key": key} if where == "header" else {}
+    for command in ("upload, finalize", "finalize", "query", "cancel"):
+        answer = send(keyed, command, b"abc", 0, **headers)
         refused(answer, 403, status="PERMISSION_DENIED", final=True)
         assert essence(answer) == essence(send(with_session(url, "x"), "query"))
-        assert send(url, "query").headers["x-goog-upload-size-received"] == "0"
-    else:
-        settled(stack, tenant, b"abc")
+    assert send(url, "query").headers["x-goog-upload-size-received"] == "0"
 
 
 def test_a_session_lasts_as_long_as_its_size_needs(stack: LocalStack, tenant: StackTenant) -> None:
@@ -222,8 +227,7 @@ def test_a_record_whose_session_no_key_opens_does_not_stop_the_janitor(
         assert stack.records(tenant) == []
         assert stack.available(tenant) == before
     finally:
-        for left in stack.records(tenant):
-            mended = Update(where, "SET #session = :old", values={":old": record["session"]})
-            assert left["session"] != record["session"]
-            stack.table.update(mended)
-        stack.run_janitor()
+        if stack.records(tenant):
+            old = {":old": record["session"]}
+            stack.table.update(Update(where, "SET #session = :old", values=old))
+            stack.run_janitor()

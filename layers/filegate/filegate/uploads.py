@@ -165,11 +165,16 @@ class Uploads:
         return record
 
     def _reserve_or_make_room(self, record: FileRecord, now: Instant) -> None:
+        """Reserve; if that fails, keep the appointments that stand in the way and try once more."""
         try:
             self._ledger.reserve(record)
+        except NameTaken:
+            holder = self._ledger.find(record.tenant, record.file_id)
+            if holder is not None and not self._keep_early([holder], now):
+                raise
         except TenantShort as short:
             records = list(self._ledger.records(record.tenant))
-            if not self._keep_overdue(records, now):
+            if not self._keep_early(records, now):
                 raise StatusError(_shortage(record, short, records, now)) from None
         else:
             return
@@ -179,18 +184,18 @@ class Uploads:
             records = list(self._ledger.records(record.tenant))
             raise StatusError(_shortage(record, short, records, now)) from None
 
-    def _keep_overdue(self, records: Sequence[FileRecord], now: Instant) -> bool:
-        """Keep a tenant's overdue appointments now, before the janitor comes by."""
-        overdue = sorted(
-            (record for record in records if record.due_at <= now),
+    def _keep_early(self, records: Sequence[FileRecord], now: Instant) -> bool:
+        """Keep what is due or has just ended, before the janitor comes by; False if nothing is."""
+        ready = sorted(
+            (record for record in records if record.due_at <= now or record.closing),
             key=lambda record: record.due_at,
         )
-        for record in overdue[:_KEPT_AT_ONCE]:
+        for record in ready[:_KEPT_AT_ONCE]:
             try:
                 self._keeper.keep(record, now)
             except CannotKeep:
                 break
-        return bool(overdue)
+        return bool(ready)
 
 
 def _shortage(

@@ -4,8 +4,8 @@ Both spellings are read, as upstream reads them (proto3 JSON): `displayName` and
 int64 as number or string. Fields nobody knows yet are kept.
 """
 
-import ast
 import json
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -26,6 +27,8 @@ from filegate.instants import Instant, parse_rfc3339
 
 MAX_DISPLAY_NAME: Final = 512
 _MAX_METADATA: Final = 64 * 1024
+_STRING: Final = re.compile(r"""("(?:[^"\\]|\\.)*")|'((?:[^'\\]|\\.)*)'""", re.DOTALL)
+_ESCAPE_OR_QUOTE: Final = re.compile(r"""\\.|\"""", re.DOTALL)
 
 
 def _either_spelling(name: str) -> AliasChoices:
@@ -43,6 +46,16 @@ class WireModel(BaseModel):
         frozen=True,
         populate_by_name=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_spelling(cls, value: object) -> object:
+        """Both spellings of one field would be two answers to one question."""
+        if isinstance(value, dict):
+            for name in cls.model_fields:
+                if name != to_camel(name) and name in value and to_camel(name) in value:
+                    raise ValueError(f"{to_camel(name)} is given twice")
+        return value
 
 
 def _int64(value: object) -> object:
@@ -162,10 +175,20 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _parse_single_quoted(text: str) -> object:
+    """Google's own cURL samples quote with single quotes: JSON but for that, and read as such."""
     try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return json.loads(_STRING.sub(_double_quoted, text))
+    except (ValueError, RecursionError):
         return None
+
+
+def _double_quoted(string: re.Match[str]) -> str:
+    double, single = string.groups()
+    if double is not None:
+        return str(double)
+    requote = {"\\'": "'", '"': '\\"'}
+    inner = _ESCAPE_OR_QUOTE.sub(lambda found: requote.get(found.group(), found.group()), single)
+    return f'"{inner}"'
 
 
 def read_file(resource: object) -> File:
