@@ -15,7 +15,7 @@ help: ## Show this list
 run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 	@$(BIN)/filegate local --port $(or $(PORT),8080) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
-test: $(VENV)/.dev sdks ## Run all tests but the slow ones
+test: $(VENV)/.dev sdks engines ## Run all tests but the slow ones
 	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.dev ## Upload 2 GiB - 1 byte through the gateway, watching its memory
@@ -46,6 +46,16 @@ bench-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or u
 .PHONY: sdks
 sdks: $(VENV)/.dev
 	@$(BIN)/python tests/sdk/install.py
+
+.PHONY: engines
+engines: ## Install AWS's DynamoDB Local for the ledger's tests, where Java and Maven are
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then \
+		test -e .sdk/dynamodb-local/.done -a .sdk/dynamodb-local/.done -nt tests/ledger/dynamodb-local/pom.xml || { \
+			mvn --quiet --batch-mode -f tests/ledger/dynamodb-local/pom.xml \
+				org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+				-DoutputDirectory="$(CURDIR)/.sdk/dynamodb-local" -DincludeScope=runtime \
+			&& touch .sdk/dynamodb-local/.done; }; \
+	else echo "DynamoDB Local: left out, Java or Maven is not installed"; fi
 
 lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -87,8 +87,8 @@ def list_files(version: str) -> Response[str]:
     now = request.received_at
 
     def list_page(tenant: Tenant) -> Response[str]:
-        size = read_page_size(request.query.get("pageSize"))
-        token = request.query.get("pageToken")
+        size = read_page_size(request.query.get("pageSize") or request.query.get("page_size"))
+        token = request.query.get("pageToken") or request.query.get("page_token")
         after = open_position(tenant.id, token, wiring.pages) if token else None
         page = wiring.files.list(tenant, size, after, now)
         fields = []

@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from engines import ROOT
 from filegate.adapters.table import Item, Table
 from filegate.ledger import Ledger, Stored
 from filegate.names import random_characters
@@ -14,7 +14,6 @@ from filegate.records import FileRecord, State
 from filegate.registry import Limits, Registry, project_key
 from filegate.tenants import tenant_key
 from filegate_local import aws
-from filegate_local.children import Children
 from local_stack import assert_conserved, read_items
 
 NOW = 1_800_000_000_000
@@ -68,18 +67,14 @@ class AtomicTable:
 
 
 @contextlib.contextmanager
-def run_engine(directory: Path) -> Iterator[AtomicTable]:
-    """Run MiniStack with the template's table until the block ends."""
-    template = Path(__file__).resolve().parents[2] / "template.yaml"
-    with Children(directory) as children:
-        child, local_aws = aws.start_ministack(children, directory / "state")
-        aws.wait_for_ministack(children, child, local_aws)
-        aws.create_table(local_aws, template)
-        client = local_aws.dynamodb()
-        try:
-            yield AtomicTable(local_aws, Table(client, aws.TABLE_NAME))
-        finally:
-            client.close()
+def table_on(engine: aws.LocalAws) -> Iterator[AtomicTable]:
+    """The template's table on a running engine."""
+    aws.create_table(engine, ROOT / "template.yaml")
+    client = engine.dynamodb()
+    try:
+        yield AtomicTable(engine, Table(client, aws.TABLE_NAME))
+    finally:
+        client.close()
 
 
 def reservation(tenant: str, project: str, size: int, **fields: Any) -> FileRecord:  # noqa: ANN401

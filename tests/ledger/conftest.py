@@ -1,17 +1,23 @@
-"""One atomic engine for all ledger tests; each test makes tenants and projects of its own."""
+"""Atomic engines for all ledger tests; each test makes tenants and projects of its own."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from atomic_table import AtomicTable, run_engine
+from atomic_table import AtomicTable, table_on
+from engines import ENGINES
 from filegate.ledger import Ledger
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtomicTable]:
-    """The engine, started once."""
-    with run_engine(tmp_path_factory.mktemp("engine")) as table:
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AtomicTable]:
+    """Each engine, started once."""
+    with (
+        ENGINES[request.param](tmp_path_factory.mktemp("engine")) as running,
+        table_on(running) as table,
+    ):
         yield table
 
 

@@ -145,7 +145,7 @@ def test_ledger_agrees_with_the_model(table: AtomicTable) -> None:
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=60,
+            max_examples=25,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

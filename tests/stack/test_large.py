@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 import pytest
 
-from local_stack import LocalStack
+from local_stack import LocalStack, run_stack
 
 GIB = 1024**3
 MEMORY_LIMIT = 300_000_000
@@ -84,7 +85,13 @@ def watch_memory(stack: LocalStack) -> Iterator[Memory]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_2_gib_less_one_byte_with_flat_memory(stack: LocalStack) -> None:
+def test_2_gib_less_one_byte_with_flat_memory(tmp_path: Path) -> None:
+    # A stack of its own: how many environments are warm depends on what ran before.
+    with run_stack(tmp_path) as stack:
+        upload_2_gib_less_one_byte(stack)
+
+
+def upload_2_gib_less_one_byte(stack: LocalStack) -> None:
     tenant = stack.tenant()
     size = 2 * GIB - 1
     with watch_memory(stack) as memory:

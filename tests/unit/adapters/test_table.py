@@ -184,7 +184,7 @@ class TestReading:
         for _ in range(200):
             stubber.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": rest})
 
-        with pytest.raises(TableUnavailable):
+        with pytest.raises(TableBusy):
             Table(dynamodb, "filegate", patience=1.0).get_many([A])
         assert sum(clock.slept) <= 1.0
 

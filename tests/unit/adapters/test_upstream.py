@@ -265,9 +265,8 @@ class TestGetAndDelete:
         [
             error(403, MISSING, "PERMISSION_DENIED"),
             error(404, "Not found.", "NOT_FOUND"),
-            httpx.Response(404, text="<html>not found</html>"),
         ],
-        ids=["403 may not exist", "404", "404 as a page"],
+        ids=["403 may not exist", "404"],
     )
     def test_what_is_missing(self, connect: Connect, answer: httpx.Response) -> None:
         upstream, google = connect(answer)
@@ -279,12 +278,14 @@ class TestGetAndDelete:
     @pytest.mark.parametrize(
         "answer",
         [
+            httpx.Response(404, text="<html>not found</html>"),
+            error(404, "No such page."),
             error(400, MISSING),
             error(410, MISSING),
             error(429, "Quota exceeded.", "RESOURCE_EXHAUSTED"),
             error(500, MISSING, "INTERNAL"),
         ],
-        ids=["400", "410", "429", "500"],
+        ids=["404 as a page", "404 of another API", "400", "410", "429", "500"],
     )
     def test_what_is_not_missing_but_refused(
         self, connect: Connect, answer: httpx.Response

@@ -148,19 +148,15 @@ class Table:
         pending: Mapping[str, Any] = {
             self._name: {"Keys": [_marshal_key(key) for key in keys], "ConsistentRead": True}
         }
-        deadline = time.monotonic() + self._patience
-        for pause in _pauses():
+        for _ in self._tries():
             answer = self._read("batch_get_item", RequestItems=pending)
             for raw in answer["Responses"].get(self._name, ()):
                 item = _unmarshal(raw)
-                found[Key(str(item["pk"]), str(item["sk"]))] = item
+                found[_key_of(item)] = item
             pending = answer.get("UnprocessedKeys") or {}
             if not pending:
-                return [found.get(key) for key in keys]
-            if time.monotonic() + pause > deadline:
                 break
-            time.sleep(pause)
-        raise TableUnavailable("DynamoDB left keys unprocessed")
+        return [found.get(key) for key in keys]
 
     def query(
         self,
@@ -211,8 +207,7 @@ class Table:
     def update(self, update: Update) -> None:
         """Change one item. Raises ConditionsFailed (position 0) or TableBusy."""
         arguments = {"TableName": self._name, **_request(update)}
-        deadline = time.monotonic() + self._patience
-        for pause in _pauses():
+        for _ in self._tries():
             try:
                 self._call("update_item", **arguments)
             except ClientError as error:
@@ -224,10 +219,6 @@ class Table:
                     raise
             else:
                 return
-            if time.monotonic() + pause > deadline:
-                break
-            time.sleep(pause)
-        raise TableBusy
 
     def put(self, put: Put) -> None:
         """Write one item. Raises ConditionsFailed (position 0) or TableBusy."""
@@ -242,18 +233,22 @@ class Table:
         """
         requests = [{_VERBS[type(write)]: self._named(write)} for write in writes]
         token = uuid4().hex  # One for all tries: a try that took effect unseen is not done again.
-        deadline = time.monotonic() + self._patience
-        for pause in _pauses():
+        for _ in self._tries():
             try:
                 self._call("transact_write_items", TransactItems=requests, ClientRequestToken=token)
             except ClientError as error:
                 self._raise_unless_transient(error)
             else:
                 return
+
+    def _tries(self) -> Iterator[None]:
+        """One round for each try, with a jittered pause between; TableBusy when patience ends."""
+        deadline = time.monotonic() + self._patience
+        for pause in _pauses():
+            yield
             if time.monotonic() + pause > deadline:
-                break
+                raise TableBusy
             time.sleep(pause)
-        raise TableBusy
 
     def _named(self, write: Write) -> dict[str, Any]:
         return {"TableName": self._name, **_request(write)}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -38,8 +39,18 @@ class UpstreamKeyRefused(Exception):
 class UpstreamRefused(Exception):
     """Upstream answered with an error; its text is free of secrets and may be passed on."""
 
-    def __init__(self, code: int, status: str, message: str, retry_after: int | None) -> None:
+    def __init__(
+        self,
+        code: int,
+        status: str,
+        message: str,
+        retry_after: int | None,
+        *,
+        in_words: bool = True,
+    ) -> None:
+        """`in_words`: whether it was a google.rpc Status, and not some page or text."""
         super().__init__(f"{code} {status}")
+        self.in_words: Final = in_words
         self.code: Final = code
         self.status: Final = status
         self.message: Final = message
@@ -85,6 +96,8 @@ def create_client(base_url: str) -> httpx.Client:
         base_url=base_url,
         headers={"user-agent": _AGENT, "x-goog-api-client": _AGENT, "accept": "application/json"},
         timeout=httpx.Timeout(15.0, connect=3.0),
+        # A jar that takes nothing: what upstream sets for one tenant must not follow another.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         transport=httpx.HTTPTransport(retries=1, limits=httpx.Limits(max_connections=64)),
     )
 
@@ -211,8 +224,6 @@ class Upstream:
             answer = self._client.request(method, path, **request)
         except httpx.HTTPError as error:
             failure = type(error).__name__
-        finally:
-            self._client.cookies.clear()
         if answer is None:
             # Raised out here: an httpx error holds the request, and the request holds the key.
             raise UpstreamUnavailable(failure)
@@ -236,7 +247,8 @@ def _refusal(answer: httpx.Response) -> UpstreamRefused:
     # Redacted when parsed, as JSON can spell a key in escapes, and before it is cut.
     message, status = REDACTOR.redact(message)[:_LONGEST_MESSAGE], REDACTOR.redact(status)
     after = answer.headers.get("retry-after", "")
-    return UpstreamRefused(code, status, message, int(after) if _WAIT.fullmatch(after) else None)
+    wait = int(after) if _WAIT.fullmatch(after) else None
+    return UpstreamRefused(code, status, message, wait, in_words=error is not None)
 
 
 def _error_of(answer: httpx.Response) -> Mapping[str, Any] | None:
@@ -247,9 +259,13 @@ def _error_of(answer: httpx.Response) -> Mapping[str, Any] | None:
 
 
 def _is_missing(refusal: UpstreamRefused) -> bool:
-    """Whether a refusal means "no such file" (wire section 8: upstream says 403 for it)."""
+    """Whether a refusal means "no such file" (wire section 8: upstream says 403 for it).
+
+    In the API's own words only: bytes are given back on it, and a 404 page can come from anything
+    that stands between.
+    """
     if refusal.code == HTTPStatus.NOT_FOUND:
-        return True
+        return refusal.in_words and refusal.status == "NOT_FOUND"
     return refusal.code == HTTPStatus.FORBIDDEN and "it may not exist" in refusal.message
 
 
