@@ -55,11 +55,12 @@ class Janitor:
                 while batch := list(islice(due, _BATCH)):
                     if not time_is_left():
                         return total + Round(complete=False)
-                    for done in pool.map(lambda key: self._keep(key, now), batch):
+                    for done in pool.map(lambda key: self.keep_now(key, now), batch):
                         total += done
         return total
 
-    def _keep(self, key: Key, now: Instant) -> Round:
+    def keep_now(self, key: Key, now: Instant) -> Round:
+        """Keep the appointment of the record at a key, if there is one and it is due."""
         record = self._ledger.find_at(key)
         if record is None or record.due_at > now:
             return Round()

@@ -1,0 +1,177 @@
+"""A world for crashes: the domain on a real table and a real simulator, in one process."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from atomic_table import AtomicTable
+from crash_points import CrashingTable, CrashingTransport, CrashPoints
+from filegate.adapters.upstream import Upstream
+from filegate.appointments import Keeper
+from filegate.files import Files
+from filegate.janitor import Janitor, Round
+from filegate.ledger import Ledger
+from filegate.records import FileRecord
+from filegate.registry import Limits, Registry
+from filegate.seals import KeyRing, Sealer
+from filegate.sessions import PURPOSE, Session
+from filegate.tenants import Tenant, tenant_from_item, tenant_key
+from filegate.uploads import Uploads
+from filegate_local.children import Children
+from local_stack import assert_conserved
+
+KEY = "AIzaSyCrashTest0123456789abcdefghijklmn"
+STORAGE = 100_000
+RING = KeyRing("k1", {"k1": "c" * 48})
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """The simulator, from behind."""
+
+    http: httpx.Client
+
+    def now(self) -> int:
+        """The simulator's moment, epoch milliseconds."""
+        return int(self.http.get("/_simulator/clock").json()["epochSeconds"] * 1000)
+
+    def advance(self, seconds: float) -> None:
+        """Move its clock."""
+        self.http.post("/_simulator/clock", json={"advanceSeconds": seconds}).raise_for_status()
+
+    def files(self, tag: str) -> dict[str, int]:
+        """Sizes of the files it has whose id begins with a tag."""
+        [project] = self.http.get("/_simulator/projects").json()["projects"]
+        return {
+            file["name"].removeprefix("files/"): file["sizeBytes"]
+            for file in project["files"]
+            if file["name"].startswith(f"files/{tag}")
+        }
+
+    def ever_stored(self, tag: str) -> list[int]:
+        """Sizes of all files it ever stored whose id begins with a tag."""
+        return [
+            event["sizeBytes"]
+            for event in self.http.get("/_simulator/log").json()["events"]
+            if event["event"] == "stored" and event["name"].startswith(f"files/{tag}")
+        ]
+
+
+@contextlib.contextmanager
+def run_simulator(directory: Path) -> Iterator[Simulator]:
+    """Run a simulator until the block ends."""
+    ready = directory / "ready"
+    with Children(directory) as children:
+        child = children.start(
+            "simulator",
+            [
+                *(sys.executable, "-m", "gemini_simulator", "--port", "0"),
+                *("--key", KEY, "--ready-file", str(ready)),
+            ],
+        )
+        children.wait_until(ready.exists, child, 30)
+        with httpx.Client(base_url=json.loads(ready.read_text())["url"], timeout=30) as http:
+            yield Simulator(http)
+
+
+class Process:
+    """One process of the gateway: the parts of the domain, with every way out a crash point."""
+
+    def __init__(self, world: "World", points: CrashPoints | None = None) -> None:
+        self.points = points or CrashPoints()
+        table = CrashingTable(world.client, "filegate-local")
+        table.points = self.points
+        self.ledger = Ledger(table)
+        self._http = httpx.Client(
+            base_url=world.simulator.http.base_url,
+            transport=CrashingTransport(self.points, httpx.HTTPTransport()),
+            timeout=30,
+        )
+        upstream = Upstream(self._http, lambda _: KEY, lambda _: KEY)
+        self.sealer = Sealer(PURPOSE, lambda: RING, lambda: RING)
+        keeper = Keeper(
+            self.ledger, upstream, lambda sealed: Session.open(sealed, self.sealer), json.dumps
+        )
+        self.uploads = Uploads(self.ledger, upstream, keeper, self.sealer)
+        self.files = Files(self.ledger, upstream, keeper)
+        self.janitor = Janitor(self.ledger, keeper)
+
+    def close(self) -> None:
+        """End this process."""
+        self._http.close()
+
+
+class World:
+    """A tenant of its own, and what is true of it in the ledger and upstream."""
+
+    def __init__(self, table: AtomicTable, simulator: Simulator) -> None:
+        self.table = table
+        self.simulator = simulator
+        self.client = table.aws.dynamodb()
+        self.project = table.project(10 * STORAGE)
+        now = time.time_ns()
+        tenant_id = f"t{now}"
+        Registry(table.table).create_tenant(tenant_id, self.project, 0, Limits(STORAGE, STORAGE))
+        item = table.table.get(tenant_key(tenant_id))
+        assert item is not None
+        self.tenant: Tenant = tenant_from_item(tenant_id, item)
+
+    def send_chunk(self, session: Session, command: str, content: bytes) -> None:
+        """What API Gateway does with a chunk the authorizer let through."""
+        self.simulator.http.post(
+            "/upload/v1beta/files",
+            params={"upload_id": session.upload_id, "upload_protocol": "resumable"},
+            headers={"x-goog-upload-command": command, "x-goog-upload-offset": "0"},
+            content=content,
+        )
+
+    def recover(self) -> None:
+        """A fresh process, the janitor, and time: nobody else helps."""
+        process = Process(self)
+        for seconds in (60, 3_600, 3_600):
+            self.simulator.advance(seconds)
+            done: Round = process.janitor.make_round(self.simulator.now(), lambda: True)
+            assert done.complete
+        process.close()
+
+    def records(self) -> dict[str, FileRecord]:
+        """The tenant's records by file id."""
+        return {
+            record.file_id: record for record in Ledger(self.table.table).records(self.tenant.id)
+        }
+
+    def assert_true(self) -> None:
+        """Ledger, upstream and usage agree; every byte is accounted for and none is stuck."""
+        records = self.records()
+        held = {file_id: record.bytes for file_id, record in records.items()}
+        assert held == self.simulator.files(self.tenant.tag)
+        own, usage = self._items()
+        assert own["available"] == STORAGE - sum(held.values())
+        assert self.table.project_available(self.project) == 10 * STORAGE - sum(held.values())
+        stored = self.simulator.ever_stored(self.tenant.tag)
+        assert (usage.get("uploads", 0), usage.get("bytesIn", 0)) == (len(stored), sum(stored))
+        assert usage.get("releases", 0) == len(stored) - len(held)
+
+    def _items(self) -> tuple[Mapping[str, Any], dict[str, int]]:
+        pk = tenant_key(self.tenant.id).pk
+        own = self.table.table.get(tenant_key(self.tenant.id))
+        assert own is not None
+        usage: dict[str, int] = {}
+        for item in self.table.table.query(pk, "USAGE#").items:
+            for name, amount in item.items():
+                if isinstance(amount, int):
+                    usage[name] = usage.get(name, 0) + amount
+        files = self.table.table.query(pk, "FILE#").items
+        assert_conserved([own, *files])
+        return own, usage
+
+    def close(self) -> None:
+        """Close this world's connections."""
+        self.client.close()
