@@ -3,6 +3,7 @@
 MiniStack, because its transactions and conditional writes are really atomic (aws-facts 6).
 """
 
+import contextlib
 import json
 import secrets
 import sys
@@ -94,11 +95,11 @@ def wait_for_ministack(children: Children, child: Child, aws: LocalAws) -> None:
 
 def create_table(aws: LocalAws, template: Path) -> None:
     """Create the table as the template declares it, unless it is there from the last run."""
-    client = aws.dynamodb()
-    if TABLE_NAME in client.list_tables()["TableNames"]:
-        return
-    declared = table_properties(template)
-    client.create_table(TableName=TABLE_NAME, **cast("Any", declared))
+    with contextlib.closing(aws.dynamodb()) as client:
+        if TABLE_NAME in client.list_tables()["TableNames"]:
+            return
+        declared = table_properties(template)
+        client.create_table(TableName=TABLE_NAME, **cast("Any", declared))
 
 
 def table_properties(template: Path) -> Mapping[str, Any]:
@@ -110,11 +111,11 @@ def table_properties(template: Path) -> Mapping[str, Any]:
 
 def put_secrets(aws: LocalAws, upstream_key: str) -> None:
     """Put the upstream key and, the first time, a new session key ring into Secrets Manager."""
-    client = aws.secrets_manager()
-    _put_secret(client, PROJECT_SECRET, upstream_key)
-    ring = {"primary": "k1", "k1": secrets.token_urlsafe(48)}
-    if not _exists(client, SESSION_KEYS_SECRET):
-        _put_secret(client, SESSION_KEYS_SECRET, json.dumps(ring))
+    with contextlib.closing(aws.secrets_manager()) as client:
+        _put_secret(client, PROJECT_SECRET, upstream_key)
+        ring = {"primary": "k1", "k1": secrets.token_urlsafe(48)}
+        if not _exists(client, SESSION_KEYS_SECRET):
+            _put_secret(client, SESSION_KEYS_SECRET, json.dumps(ring))
 
 
 def _put_secret(client: "SecretsManagerClient", name: str, value: str) -> None:

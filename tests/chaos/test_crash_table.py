@@ -168,7 +168,6 @@ def test_every_byte_is_accounted_for_wherever_the_process_ends(
     world, _ = run(engine, simulator, name, counted)
     world.recover()
     world.assert_true()
-    world.close()
     assert counted.calls
     for number, call in enumerate(counted.calls):
         for after in (False, True):
@@ -177,4 +176,3 @@ def test_every_byte_is_accounted_for_wherever_the_process_ends(
             world.recover()
             world.assert_true()
             sys.stdout.write(f"{name:28} {'after' if after else 'before':6} {call}: accounted\n")
-            world.close()

@@ -114,7 +114,7 @@ class World:
     def __init__(self, table: AtomicTable, simulator: Simulator) -> None:
         self.table = table
         self.simulator = simulator
-        self.client = table.aws.dynamodb()
+        self.client = table.client
         self.project = table.project(10 * STORAGE)
         now = time.time_ns()
         tenant_id = f"t{now}"
@@ -171,7 +171,3 @@ class World:
         files = self.table.table.query(pk, "FILE#").items
         assert_conserved([own, *files])
         return own, usage
-
-    def close(self) -> None:
-        """Close this world's connections."""
-        self.client.close()

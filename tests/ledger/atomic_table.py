@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from engines import ROOT
@@ -16,6 +16,9 @@ from filegate.tenants import tenant_key
 from filegate_local import aws
 from local_stack import assert_conserved, read_items
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
 NOW = 1_800_000_000_000
 HOUR = 3_600_000
 
@@ -24,16 +27,16 @@ HOUR = 3_600_000
 class AtomicTable:
     """A table on a running engine."""
 
-    aws: aws.LocalAws
+    client: "DynamoDBClient"
     table: Table
 
     def items(self) -> list[Item]:
         """Every item of the table."""
-        client = self.aws.dynamodb()
-        try:
-            return read_items(client, aws.TABLE_NAME)
-        finally:
-            client.close()
+        return read_items(self.client, aws.TABLE_NAME)
+
+    def patient(self) -> Table:
+        """The table for many at once: goes on as long as a slow machine needs."""
+        return Table(self.client, aws.TABLE_NAME, patience=60)
 
     def assert_conserved(self) -> None:
         """`limit = available + Σ bytes`, for every tenant and project."""
@@ -72,7 +75,7 @@ def table_on(engine: aws.LocalAws) -> Iterator[AtomicTable]:
     aws.create_table(engine, ROOT / "template.yaml")
     client = engine.dynamodb()
     try:
-        yield AtomicTable(engine, Table(client, aws.TABLE_NAME))
+        yield AtomicTable(client, Table(client, aws.TABLE_NAME))
     finally:
         client.close()
 

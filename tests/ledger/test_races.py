@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from atomic_table import NOW, AtomicTable, reservation, settle
-from filegate.adapters.table import Table
 from filegate.ledger import Ledger, ProjectShort, RecordChanged, TenantShort
 
 THREADS = 64
@@ -19,7 +18,7 @@ def at_once(actions: list[Callable[[], str]]) -> list[str]:
 def test_the_last_bytes_of_a_tenant_go_to_exactly_as_many_as_fit(table: AtomicTable) -> None:
     project = table.project(10**9)
     tenant = table.tenant(project, 16 * 100 + 99)
-    ledger = Ledger(Table(table.aws.dynamodb(), "filegate-local", patience=30))
+    ledger = Ledger(table.patient())
 
     def reserve() -> str:
         try:
@@ -37,7 +36,7 @@ def test_the_last_bytes_of_a_tenant_go_to_exactly_as_many_as_fit(table: AtomicTa
 def test_the_last_bytes_of_a_project_shared_by_eight_tenants(table: AtomicTable) -> None:
     project = table.project(20 * 100 + 1)
     tenants = [table.tenant(project, 10**6) for _ in range(8)]
-    ledger = Ledger(Table(table.aws.dynamodb(), "filegate-local", patience=30))
+    ledger = Ledger(table.patient())
 
     def reserve(tenant: str) -> Callable[[], str]:
         def attempt() -> str:
@@ -57,7 +56,7 @@ def test_the_last_bytes_of_a_project_shared_by_eight_tenants(table: AtomicTable)
 def test_one_file_settled_abandoned_and_released_by_all_ends_once(table: AtomicTable) -> None:
     project = table.project(10**6)
     tenant = table.tenant(project, 1_000)
-    ledger = Ledger(Table(table.aws.dynamodb(), "filegate-local", patience=30))
+    ledger = Ledger(table.patient())
     record = reservation(tenant, project, 700)
     ledger.reserve(record)
 

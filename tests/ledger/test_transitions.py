@@ -85,7 +85,7 @@ def test_a_tenant_that_changed_meanwhile_is_noticed(
     project = table.project(100)
     tenant = table.tenant(project, 100)
     [(name, value)] = change.items()
-    table.aws.dynamodb().update_item(
+    table.client.update_item(
         TableName="filegate-local",
         Key={"pk": {"S": f"TENANT#{tenant}"}, "sk": {"S": "TENANT"}},
         UpdateExpression="SET #name = :value",

@@ -2,7 +2,7 @@
 
 import httpx
 
-from local_stack import StackTenant
+from local_stack import NO_TLS, StackTenant
 
 CHUNK = 8 * 1024 * 1024
 
@@ -40,4 +40,5 @@ def send(
         content=content,
         headers={"X-Goog-Upload-Command": command, **where, **headers},
         timeout=60,
+        verify=NO_TLS,
     )

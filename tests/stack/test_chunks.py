@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from local_stack import LocalStack, StackTenant
+from local_stack import NO_TLS, LocalStack, StackTenant
 from refusals import refused, refused_by_upstream, settled, usage
 from resumable import CHUNK, send, started
 
@@ -22,7 +22,7 @@ def send_raw(
     url: str, headers: dict[str, str], content: bytes = b"", method: str = "POST"
 ) -> httpx.Response:
     sent = [(name.encode(), text.encode()) for name, text in headers.items()]
-    return httpx.request(method, url, content=content, headers=sent, timeout=60)
+    return httpx.request(method, url, content=content, headers=sent, timeout=60, verify=NO_TLS)
 
 
 def test_a_repeated_chunk_counts_once(stack: LocalStack, tenant: StackTenant) -> None:
