@@ -90,7 +90,7 @@ def list_files(version: str) -> Response[str]:
         size = read_page_size(request.query.get("pageSize") or request.query.get("page_size"))
         token = request.query.get("pageToken") or request.query.get("page_token")
         after = open_position(tenant.id, token, wiring.pages) if token else None
-        page = wiring.files.list(tenant, size, after, now)
+        page = wiring.files.list_page(tenant, size, after, now)
         fields = []
         if page.records:
             snapshots = ",".join(record.snapshot or "{}" for record in page.records)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -63,7 +62,7 @@ def local(
 
       GEMINI_API_KEY=... filegate local
     """
-    stop = _stop_on_signal()
+    stop = _Stop()
     try:
         chosen = upstream_from(upstream, upstream_key)
         require_free(port)
@@ -72,8 +71,9 @@ def local(
             if ready_file is not None:
                 _write_whole(ready_file, json.dumps(stack.ready()))
             typer.echo(json.dumps(stack.ready()) if as_json else _greeting(stack))
-            while not stop.wait(0.5):
+            while not stop.asked:
                 children.require_alive()
+                time.sleep(0.2)
     except StartFailed as failure:
         typer.echo(f"filegate local: {failure}", err=True)
         raise typer.Exit(1) from None
@@ -119,15 +119,20 @@ def bootstrap(
     typer.echo(json.dumps(asdict(key)) if as_json else key.key)
 
 
-def _stop_on_signal() -> threading.Event:
-    stop = threading.Event()
+class _Stop:
+    """Whether SIGINT or SIGTERM came.
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+    A plain attribute: a lock taken in a signal handler waits for ever when the next signal comes
+    before it is released, and make hands on the signal that its child got already.
+    """
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
-    return stop
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
 
 
 @contextlib.contextmanager

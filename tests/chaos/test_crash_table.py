@@ -100,7 +100,7 @@ def get(world: World, process: Process) -> None:
 
 
 def list_files(world: World, process: Process) -> None:
-    process.files.list(world.tenant, 10, None, world.simulator.now())
+    process.files.list_page(world.tenant, 10, None, world.simulator.now())
 
 
 def delete(world: World, process: Process) -> None:

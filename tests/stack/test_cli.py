@@ -92,6 +92,26 @@ def test_bootstrap_teaches_what_a_tenant_id_and_a_table_are(stack: LocalStack) -
     assert "Traceback" not in done.stderr
 
 
+def test_however_many_signals_come_it_ends_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"}
+    process = subprocess.Popen(
+        [*COMMAND, "local", "--json", "--port", str(free_port()), "--data-dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signal.SIGTERM)
+    # The last one may meet an interpreter that has taken its handlers down already.
+    assert process.poll() in {0, -signal.SIGTERM}
+    process.stdout.close()
+    for url in (ready["base_url"], ready["upstream_url"], ready["aws_endpoint"]):
+        _wait_until_nobody_listens(int(url.rsplit(":", 1)[1]))
+
+
 def _wait_until_nobody_listens(port: int) -> None:
     deadline = time.monotonic() + 10
     while True:

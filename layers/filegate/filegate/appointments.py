@@ -25,6 +25,9 @@ from filegate.wire import read_file
 
 DELETING_LOOK: Final = 30 * SECOND
 """From a delete until the look that finishes or forgets it; longer than any call takes."""
+_APPEARS_WITHIN: Final = MINUTE
+"""How long a finalized upload without its file is given the benefit of the doubt: upstream may show
+a file late, and bytes given back for a file that then appears would be counted by nobody."""
 _LONGEST_PAUSE: Final = 5 * MINUTE
 _LIFETIME: Final = 48 * HOUR
 """How long upstream keeps a file (seeds: 48 hours), where it names no expirationTime."""
@@ -106,7 +109,9 @@ class Keeper:
         resource = self._upstream.get_file(record.project, record.file_id)
         if resource is not None:
             return self.settle(record, resource, now)
-        if upload is not UploadState.ACTIVE:
+        if upload is UploadState.CANCELLED or (
+            upload is UploadState.FINAL and now >= (record.closing_since or 0) + _APPEARS_WITHIN
+        ):
             self._ledger.abandon(record)
             return None
         if record.closing_since is None:

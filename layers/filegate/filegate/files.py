@@ -3,6 +3,8 @@
 A name that is missing, expired or another tenant's gets one answer, after the same work: one read.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +19,9 @@ from filegate.tenants import Tenant
 
 _LEAST_READ: Final = 100
 """Records read at once when a page has to go past uploads that are still open."""
+
+
+_SETTLED_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,9 @@ class Files:
             raise StatusError(file_not_found(file_id))
         return record
 
-    def list(self, tenant: Tenant, page_size: int, after: str | None, now: Instant) -> FilePage:
+    def list_page(
+        self, tenant: Tenant, page_size: int, after: str | None, now: Instant
+    ) -> FilePage:
         """A page of stored files: one query, more only to get past uploads still open.
 
         Uploads that have just ended are settled first, so a list shows what was uploaded before.
@@ -60,8 +67,7 @@ class Files:
         limit = page_size + 1
         while True:
             records, after = self._ledger.page(tenant.id, after, limit)
-            for record in records:
-                current = self._keeper.keep(record, now) if record.closing else record
+            for current in self._settled(records, now):
                 if current is None or not current.alive(now):
                     continue
                 if len(shown) == page_size:
@@ -70,6 +76,15 @@ class Files:
             if after is None:
                 return FilePage(shown, None)
             limit = max(limit, _LEAST_READ)
+
+    def _settled(self, records: Sequence[FileRecord], now: Instant) -> Sequence[FileRecord | None]:
+        """The records as they stand once uploads that have just ended are settled, all at once."""
+        closing = [record for record in records if record.closing]
+        if not closing:
+            return records
+        with ThreadPoolExecutor(min(len(closing), _SETTLED_AT_ONCE)) as pool:
+            kept = pool.map(lambda record: self._keeper.keep(record, now), closing)
+            return [next(kept) if record.closing else record for record in records]
 
     def delete(self, tenant: Tenant, file_id: str, now: Instant) -> None:
         """Delete a stored file upstream and give its bytes back. Raises StatusError.

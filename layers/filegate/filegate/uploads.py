@@ -85,20 +85,20 @@ class Uploads:
             upload_id = self._upstream.start_upload(
                 tenant.project, version, _to_send(record, request)
             )
+            session = Session(
+                tenant=tenant.id,
+                file_id=record.file_id,
+                reservation=record.reservation,
+                project=record.project,
+                upload_id=upload_id,
+                reserved=record.bytes,
+                expires_at=record.deadline - _LAST_CHUNK,
+            )
+            return OpenUpload(session.seal(self._sealer), record)
         except Exception:
             # Nobody knows the upload's URL, so nothing can come of it: the bytes go back at once.
             self._ledger.abandon(record)
             raise
-        session = Session(
-            tenant=tenant.id,
-            file_id=record.file_id,
-            reservation=record.reservation,
-            project=record.project,
-            upload_id=upload_id,
-            reserved=record.bytes,
-            expires_at=record.deadline - _LAST_CHUNK,
-        )
-        return OpenUpload(session.seal(self._sealer), record)
 
     def send_whole(
         self, tenant: Tenant, version: str, request: UploadRequest, content: bytes, now: Instant
