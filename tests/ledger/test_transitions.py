@@ -19,6 +19,18 @@ from filegate.records import DUE_SHARDS, State, due_shard, shard_name
 from filegate.tenants import tenant_key
 
 
+@pytest.fixture
+def project(table: AtomicTable) -> str:
+    """A project of 1,000 bytes."""
+    return table.project(1_000)
+
+
+@pytest.fixture
+def tenant(table: AtomicTable, project: str) -> str:
+    """A tenant of 500 bytes on that project."""
+    return table.tenant(project, 500)
+
+
 def usage(table: AtomicTable, tenant: str) -> dict[str, int]:
     totals: dict[str, int] = {}
     for item in table.table.query(tenant_key(tenant).pk, "USAGE#").items:
@@ -28,10 +40,8 @@ def usage(table: AtomicTable, tenant: str) -> dict[str, int]:
 
 
 def test_reserve_takes_the_bytes_from_tenant_and_project(
-    table: AtomicTable, ledger: Ledger
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 300)
     ledger.reserve(record)
     assert ledger.find(tenant, record.file_id) == record
@@ -39,9 +49,9 @@ def test_reserve_takes_the_bytes_from_tenant_and_project(
     assert table.project_available(project) == 700
 
 
-def test_reserve_to_the_last_byte_and_not_one_more(table: AtomicTable, ledger: Ledger) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
+def test_reserve_to_the_last_byte_and_not_one_more(
+    ledger: Ledger, project: str, tenant: str
+) -> None:
     ledger.reserve(reservation(tenant, project, 500))
     with pytest.raises(TenantShort) as short:
         ledger.reserve(reservation(tenant, project, 1))
@@ -100,10 +110,8 @@ def test_a_tenant_that_changed_meanwhile_is_noticed(
 
 @pytest.mark.parametrize("actual", [0, 1, 299, 300])
 def test_settle_gives_back_what_was_not_needed(
-    table: AtomicTable, ledger: Ledger, actual: int
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str, actual: int
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 300)
     ledger.reserve(record)
     settled = settle(ledger, record, actual)
@@ -120,10 +128,8 @@ def test_settle_gives_back_what_was_not_needed(
 
 
 def test_settle_takes_more_if_the_file_is_larger_and_it_fits(
-    table: AtomicTable, ledger: Ledger
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 300)
     ledger.reserve(record)
     settle(ledger, record, 500)
@@ -149,9 +155,9 @@ def test_settle_changes_nothing_if_the_file_does_not_fit(
     assert table.tenant_available(tenant) == storage
 
 
-def test_settling_twice_counts_once(table: AtomicTable, ledger: Ledger) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
+def test_settling_twice_counts_once(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
+) -> None:
     record = reservation(tenant, project, 300)
     ledger.reserve(record)
     settled = settle(ledger, record, 100)
@@ -163,10 +169,8 @@ def test_settling_twice_counts_once(table: AtomicTable, ledger: Ledger) -> None:
 
 
 def test_releasing_twice_gives_back_once_and_counts_byte_seconds(
-    table: AtomicTable, ledger: Ledger
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 300)
     ledger.reserve(record)
     settled = settle(ledger, record, 200)
@@ -184,10 +188,8 @@ def test_releasing_twice_gives_back_once_and_counts_byte_seconds(
 
 
 def test_byte_seconds_end_when_the_file_expired_not_when_the_janitor_came(
-    table: AtomicTable, ledger: Ledger
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 3)
     ledger.reserve(record)
     ledger.release(settle(ledger, record, 3), NOW + 50 * HOUR)
@@ -195,10 +197,8 @@ def test_byte_seconds_end_when_the_file_expired_not_when_the_janitor_came(
 
 
 def test_a_stored_file_cannot_be_abandoned_nor_a_reservation_released_as_stored(
-    table: AtomicTable, ledger: Ledger
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 300)
     ledger.reserve(record)
     with pytest.raises(RecordChanged):
@@ -209,9 +209,9 @@ def test_a_stored_file_cannot_be_abandoned_nor_a_reservation_released_as_stored(
     assert table.tenant_available(tenant) == 200
 
 
-def test_a_later_file_of_the_same_name_is_not_touched(table: AtomicTable, ledger: Ledger) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
+def test_a_later_file_of_the_same_name_is_not_touched(
+    ledger: Ledger, project: str, tenant: str
+) -> None:
     first = reservation(tenant, project, 100)
     ledger.reserve(first)
     settled = settle(ledger, first, 100)
@@ -227,10 +227,8 @@ def test_a_later_file_of_the_same_name_is_not_touched(table: AtomicTable, ledger
 
 
 def test_closing_is_marked_only_while_the_upload_is_open(
-    table: AtomicTable, ledger: Ledger
+    ledger: Ledger, project: str, tenant: str
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 100)
     ledger.reserve(record)
     ledger.mark_closing(record.key, record.reservation, "sealed", NOW + 1, NOW + 5_000)
@@ -249,10 +247,8 @@ def test_closing_is_marked_only_while_the_upload_is_open(
 
 
 def test_every_record_is_found_in_the_index_when_it_is_due_and_not_before(
-    table: AtomicTable, ledger: Ledger
+    ledger: Ledger, project: str, tenant: str
 ) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
     record = reservation(tenant, project, 1, due_at=NOW - 40 * HOUR)
     ledger.reserve(record)
     shard = due_shard(record.reservation)
@@ -263,9 +259,7 @@ def test_every_record_is_found_in_the_index_when_it_is_due_and_not_before(
     assert record.key not in list(ledger.due(shard, NOW))
 
 
-def test_pages_are_newest_first_and_complete(table: AtomicTable, ledger: Ledger) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
+def test_pages_are_newest_first_and_complete(ledger: Ledger, project: str, tenant: str) -> None:
     ids = [f"f{number:02d}" for number in range(25)]
     for file_id in ids:
         ledger.reserve(reservation(tenant, project, 1, file_id=file_id))
@@ -280,9 +274,7 @@ def test_pages_are_newest_first_and_complete(table: AtomicTable, ledger: Ledger)
     assert [record.file_id for record in ledger.records(tenant)] == seen
 
 
-def test_refresh_keeps_what_upstream_says(table: AtomicTable, ledger: Ledger) -> None:
-    project = table.project(1_000)
-    tenant = table.tenant(project, 500)
+def test_refresh_keeps_what_upstream_says(ledger: Ledger, project: str, tenant: str) -> None:
     record = reservation(tenant, project, 5)
     ledger.reserve(record)
     settled = settle(ledger, record, 5)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from filegate_local.children import free_port
 from local_stack import LocalStack, StackTenant
@@ -26,6 +27,27 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env=environment,
         check=False,
     )
+
+
+def launch(data: Path) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """Start `filegate local --json` and read its description once it is ready."""
+    environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"}
+    process = subprocess.Popen(
+        [*COMMAND, "local", "--json", "--port", str(free_port()), "--data-dir", str(data)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        ready: dict[str, Any] = json.loads(process.stdout.readline())
+    return process, ready
+
+
+def assert_nothing_is_left(ready: dict[str, Any]) -> None:
+    """Nobody listens any more where the stack's parts did."""
+    for url in (ready["base_url"], ready["upstream_url"], ready["aws_endpoint"]):
+        _wait_until_nobody_listens(int(url.rsplit(":", 1)[1]))
 
 
 def test_help_names_the_options_and_gives_examples() -> None:
@@ -54,21 +76,11 @@ def test_an_upstream_without_its_key_says_what_to_do() -> None:
 
 
 def test_json_can_be_piped_and_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"}
-    process = subprocess.Popen(
-        [*COMMAND, "local", "--json", "--port", str(free_port()), "--data-dir", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    assert process.stdout is not None
-    ready = json.loads(process.stdout.readline())
+    process, ready = launch(tmp_path)
     assert [tenant["id"] for tenant in ready["tenants"]] == ["acme", "globex"]
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
-    process.stdout.close()
-    for url in (ready["base_url"], ready["upstream_url"], ready["aws_endpoint"]):
-        _wait_until_nobody_listens(int(url.rsplit(":", 1)[1]))
+    assert_nothing_is_left(ready)
 
 
 def test_bootstrap_issues_a_key_that_works(stack: LocalStack) -> None:
@@ -93,23 +105,13 @@ def test_bootstrap_teaches_what_a_tenant_id_and_a_table_are(stack: LocalStack) -
 
 
 def test_however_many_signals_come_it_ends_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"}
-    process = subprocess.Popen(
-        [*COMMAND, "local", "--json", "--port", str(free_port()), "--data-dir", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    assert process.stdout is not None
-    ready = json.loads(process.stdout.readline())
+    process, ready = launch(tmp_path)
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         process.send_signal(signal.SIGTERM)
     # The last one may meet an interpreter that has taken its handlers down already.
     assert process.poll() in {0, -signal.SIGTERM}
-    process.stdout.close()
-    for url in (ready["base_url"], ready["upstream_url"], ready["aws_endpoint"]):
-        _wait_until_nobody_listens(int(url.rsplit(":", 1)[1]))
+    assert_nothing_is_left(ready)
 
 
 def _wait_until_nobody_listens(port: int) -> None:
