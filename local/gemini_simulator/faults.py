@@ -15,6 +15,7 @@ from starlette.responses import Response
 from gemini_simulator.answers import api_error, origin_of
 from gemini_simulator.errors import ApiError
 from gemini_simulator.requests import CONTROL_PREFIX, is_session_request, target
+from gemini_simulator.rewriting import rewriting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,11 +165,11 @@ class FaultLayer:
                 await self._app(scope, receive, _swallow)
                 await _cut(scope, receive)
             case "no-status-header":
-                await self._app(scope, receive, _rewriting(send, _without_status))
+                await self._app(scope, receive, rewriting(send, _without_status))
             case "active-after-finalize":
-                await self._app(scope, receive, _rewriting(send, _claiming_active))
+                await self._app(scope, receive, rewriting(send, _claiming_active))
             case _:
-                await self._app(scope, receive, _rewriting(send, _malformed))
+                await self._app(scope, receive, rewriting(send, _malformed))
 
 
 def _refusal(fault: Fault, scope: Scope) -> Response:
@@ -203,27 +204,6 @@ async def _cut(scope: Scope, receive: Receive) -> None:
     # connection it still believes in.
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _rewriting(send: Send, rewrite: Callable[[MutableHeaders, bytes], bytes]) -> Send:
-    """A `send` that holds an answer back until it is whole and rewrites its headers and body."""
-    start: Message = {}
-    body = bytearray()
-
-    async def rewritten(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            start.update(message)
-            return
-        body.extend(message.get("body", b""))
-        if message.get("more_body", False):
-            return
-        headers = MutableHeaders(raw=list(start["headers"]))
-        content = rewrite(headers, bytes(body))
-        headers["content-length"] = str(len(content))
-        await send({**start, "headers": headers.raw})
-        await send({"type": "http.response.body", "body": content})
-
-    return rewritten
 
 
 def _without_status(headers: MutableHeaders, body: bytes) -> bytes:

@@ -10,16 +10,17 @@ import json
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 
 from gemini_simulator.answers import json_text
 from gemini_simulator.callers import caller_key
 from gemini_simulator.errors import UploadError
 from gemini_simulator.requests import CONTROL_PREFIX
+from gemini_simulator.rewriting import rewriting
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.datastructures import MutableHeaders
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gemini_simulator.upstream import Upstream
 
@@ -42,23 +43,11 @@ class Mirror:
         ):
             await self._app(scope, receive, send)
             return
-        start: Message = {}
-        body = bytearray()
 
-        async def reflected(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-                return
-            body.extend(message.get("body", b""))
-            if message.get("more_body", False):
-                return
-            headers = MutableHeaders(raw=list(start["headers"]))
-            content = self._rewrite(HTTPConnection(scope), headers, bytes(body))
-            headers["content-length"] = str(len(content))
-            await send({**start, "headers": headers.raw})
-            await send({"type": "http.response.body", "body": content})
+        def reflect(headers: MutableHeaders, body: bytes) -> bytes:
+            return self._rewrite(HTTPConnection(scope), headers, body)
 
-        await self._app(scope, receive, reflected)
+        await self._app(scope, receive, rewriting(send, reflect))
 
     def _rewrite(self, request: HTTPConnection, headers: MutableHeaders, body: bytes) -> bytes:
         key = caller_key(request)

@@ -15,6 +15,7 @@ class Redactor:
     """Knows this process's secrets and removes them from text."""
 
     def __init__(self) -> None:
+        self._known: set[str] = set()
         self._forms: list[str] = []
 
     def learn(self, secret: str) -> None:
@@ -22,8 +23,9 @@ class Redactor:
 
         Anything shorter than 8 characters is no key and would strike out ordinary text.
         """
-        if len(secret) < _SHORTEST:
+        if len(secret) < _SHORTEST or secret in self._known:
             return
+        self._known.add(secret)
         spellings = {
             secret,
             json.dumps(secret)[1:-1],

@@ -6,7 +6,7 @@ it.
 """
 
 import os
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, Self
 
 from filegate import pages, sessions
@@ -53,7 +53,13 @@ class Wiring:
         return secret_store.SecretStore(secret_store.create_client())
 
     def _key_ring(self) -> KeyRing:
-        return KeyRing.parse(self.secrets.read(self.settings.session_keys_secret))
+        return _parse_key_ring(self.secrets.read(self.settings.session_keys_secret))
 
     def _fresh_key_ring(self) -> KeyRing:
-        return KeyRing.parse(self.secrets.reread(self.settings.session_keys_secret))
+        return _parse_key_ring(self.secrets.reread(self.settings.session_keys_secret))
+
+
+@lru_cache(maxsize=2)
+def _parse_key_ring(text: str) -> KeyRing:
+    """The ring is asked for with every chunk and changes once in months."""
+    return KeyRing.parse(text)
