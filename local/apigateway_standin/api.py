@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from apigateway_standin.document import Section, TemplateError, as_text
 from apigateway_standin.gateway_responses import GatewayResponses
 from apigateway_standin.integration_settings import (
-    HttpIntegration,
-    LambdaIntegration,
-    MockIntegration,
+    Integration,
     Operation,
     function_of,
     read_integration,
@@ -45,7 +43,7 @@ class Route:
     resource: str
     operation: str | None
     authorizer: Authorizer | None
-    integration: LambdaIntegration | HttpIntegration | MockIntegration
+    integration: Integration
 
 
 @dataclass(slots=True)
@@ -94,7 +92,7 @@ def build_api(rest_api: RestApi, functions: Mapping[str, Function]) -> Api:
         binary=binary,
         responses=GatewayResponses(body.section("x-amazon-apigateway-gateway-responses")),
     )
-    by_arn = {function.arn: name for name, function in functions.items()}
+    by_arn = {function.arn: function for function in functions.values()}
     reader = _Reader(body, by_arn, binary)
     for resource, item in body.section("paths").sections():
         api.add(resource, reader.routes(resource, item), item.place)
@@ -104,7 +102,9 @@ def build_api(rest_api: RestApi, functions: Mapping[str, Function]) -> Api:
 class _Reader:
     """Reads path items of one body."""
 
-    def __init__(self, body: Section, by_arn: dict[str, str], binary: BinaryMediaTypes) -> None:
+    def __init__(
+        self, body: Section, by_arn: dict[str, Function], binary: BinaryMediaTypes
+    ) -> None:
         self._body = body
         self._by_arn = by_arn
         self._binary = binary

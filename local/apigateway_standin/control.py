@@ -16,21 +16,33 @@ if TYPE_CHECKING:
     from apigateway_standin.api import Api
     from apigateway_standin.clock import Clock
     from apigateway_standin.functions import FunctionPool
+    from apigateway_standin.schedule import Scheduler
+    from apigateway_standin.web_functions import WebPool
 
 
 class Control:
-    """JSON over HTTP: `/clock`, `/invoke/{LogicalId}`, `/environments`, `/routes`."""
+    """JSON over HTTP: `/clock`, `/schedule`, `/invoke/{LogicalId}`, `/environments`, `/routes`."""
 
-    def __init__(self, api: Api, pools: Mapping[str, FunctionPool], clock: Clock) -> None:
+    def __init__(
+        self,
+        api: Api,
+        pools: Mapping[str, FunctionPool],
+        web_pools: Mapping[str, WebPool],
+        clock: Clock,
+        scheduler: Scheduler,
+    ) -> None:
         self._api = api
         self._pools = pools
+        self._web_pools = web_pools
         self._clock = clock
+        self._scheduler = scheduler
 
     def application(self) -> web.Application:
         """The application to serve on the control port."""
         application = web.Application(client_max_size=MAX_INVOCATION)
         application.router.add_get("/clock", self._clock_state)
         application.router.add_post("/clock", self._move_clock)
+        application.router.add_post("/schedule", self._schedule)
         application.router.add_post("/invoke/{function}", self._invoke)
         application.router.add_get("/environments", self._environments)
         application.router.add_get("/routes", self._routes)
@@ -52,8 +64,25 @@ class Control:
         self._clock.move(offset)
         return await self._clock_state(request)
 
+    async def _schedule(self, request: web.Request) -> web.Response:
+        """`{"held": true}` answers once nothing scheduled runs, and lets nothing begin."""
+        try:
+            held = (await request.json())["held"]
+        except (ValueError, KeyError, TypeError):
+            return _bad("expected held")
+        if held is True:
+            await self._scheduler.hold()
+        elif held is False:
+            self._scheduler.go_on()
+        else:
+            return _bad("held is true or false")
+        return web.json_response({"held": held})
+
     async def _invoke(self, request: web.Request) -> web.Response:
-        pool = self._pools.get(request.match_info["function"])
+        name = request.match_info["function"]
+        if name in self._web_pools:
+            return _bad("a web function answers requests, not events")
+        pool = self._pools.get(name)
         if pool is None:
             return web.json_response({"error": "no such function"}, status=404)
         event = await request.read()
@@ -74,7 +103,12 @@ class Control:
         )
 
     async def _environments(self, _request: web.Request) -> web.Response:
-        return web.json_response({name: pool.pids for name, pool in self._pools.items()})
+        return web.json_response(
+            {
+                **{name: pool.pids for name, pool in self._pools.items()},
+                **{name: pool.pids for name, pool in self._web_pools.items()},
+            }
+        )
 
     async def _routes(self, _request: web.Request) -> web.Response:
         return web.json_response(

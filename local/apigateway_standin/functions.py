@@ -1,4 +1,4 @@
-"""Functions and their pools of execution environments."""
+"""Functions that are invoked with events, and their execution environments."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from apigateway_standin.limits import MAX_INVOCATION
+from apigateway_standin.pool import INIT_TIMEOUT, FunctionError, Pool, failure, timed_out
 from apigateway_standin.template import REGION
 
 if TYPE_CHECKING:
@@ -23,19 +24,7 @@ if TYPE_CHECKING:
     from apigateway_standin.stack import Function
 
 _LENGTH = struct.Struct(">I")
-_INIT_TIMEOUT = 60.0
-"""Seconds a worker may take to import its handler; generous, as a desk is no Lambda host."""
-
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionError:
-    """A failed invocation as Lambda reports it; `kind` says how it came about."""
-
-    kind: str
-    message: str
-    report: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +51,10 @@ class _Environment:
         self.process = process
         self._reader = reader
         self._writer = writer
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     @property
     def alive(self) -> bool:
@@ -96,35 +89,12 @@ class _Environment:
             await asyncio.to_thread(self.process.wait)
 
 
-class FunctionPool:
-    """The environments of one function: one event at a time each, at most `limit` of them.
-
-    An environment is started when none is idle, is never stopped for idling, and is replaced after
-    a crash or a timeout ("Understanding the Lambda execution environment lifecycle"). Where Lambda
-    would throttle beyond its concurrency, a call waits for its turn.
-    """
+class FunctionPool(Pool[_Environment]):
+    """The environments of a function that is invoked with events."""
 
     def __init__(self, function: Function, limit: int, log_dir: Path | None) -> None:
-        self.function = function
-        self._log_path = None if log_dir is None else log_dir / f"{function.logical_id}.log"
-        self._turn = asyncio.Semaphore(limit)
-        self._idle: list[_Environment] = []
-        self._all: list[_Environment] = []
+        super().__init__(function, limit, log_dir)
         self._variables = environment_variables(function)
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the live environments."""
-        return [one.process.pid for one in self._all if one.alive]
-
-    async def warm(self) -> FunctionError | None:
-        """Start the first environment; an init error is returned and met again by each call."""
-        async with self._turn:
-            started = await self._start()
-            if isinstance(started, FunctionError):
-                return started
-            self._idle.append(started)
-            return None
 
     async def invoke(self, event: bytes) -> Invocation:
         """Invoke the function with a JSON event, waiting for a free environment if need be."""
@@ -133,24 +103,8 @@ class FunctionPool:
             if isinstance(environment, FunctionError):
                 return _failed(environment)
             outcome = await self._run(environment, event)
-            if environment.alive:
-                self._idle.append(environment)
+            self._give_back(environment)
             return outcome
-
-    async def close(self) -> None:
-        """Stop every environment; one that is busy is killed."""
-        idle = set(map(id, self._idle))
-        await asyncio.gather(*(one.stop(kill=id(one) not in idle) for one in self._all))
-        self._idle.clear()
-        self._all.clear()
-
-    async def _take(self) -> _Environment | FunctionError:
-        while self._idle:
-            environment = self._idle.pop()
-            if environment.alive:
-                return environment
-            await self._discard(environment)
-        return await self._start()
 
     async def _run(self, environment: _Environment, event: bytes) -> Invocation:
         request_id = str(uuid.uuid4())
@@ -161,18 +115,16 @@ class FunctionPool:
                 status, payload = await environment.exchange(settings, event)
         except TimeoutError:
             await self._discard(environment)
-            error = _error(
-                "timeout", "Sandbox.Timedout", f"Task timed out after {timeout}.00 seconds"
-            )
+            error = timed_out(timeout)
         except _Died:
             await self._discard(environment)
             code = environment.process.returncode
-            error = _error("crash", "Runtime.ExitError", f"Runtime exited with status {code}")
+            error = failure("crash", "Runtime.ExitError", f"Runtime exited with status {code}")
         else:
             if json.loads(status)["ok"]:
                 if len(payload) <= MAX_INVOCATION:
                     return Invocation(payload)
-                error = _error(
+                error = failure(
                     "size",
                     "Function.ResponseSizeTooLarge",
                     f"Response payload size ({len(payload)} bytes) exceeded maximum allowed "
@@ -205,28 +157,15 @@ class FunctionPool:
         environment = _Environment(process, reader, writer)
         self._all.append(environment)
         try:
-            async with asyncio.timeout(_INIT_TIMEOUT):
+            async with asyncio.timeout(INIT_TIMEOUT):
                 hello = json.loads(await environment.receive())
         except (TimeoutError, _Died):
-            hello = {"initError": _error("init", "Runtime.ExitError", "init failed").report}
+            hello = {"initError": failure("init", "Runtime.ExitError", "init failed").report}
         if "initError" not in hello:
             return environment
         await self._discard(environment)
         report = hello["initError"]
         return FunctionError("init", report["errorMessage"], report)
-
-    async def _discard(self, environment: _Environment) -> None:
-        self._all.remove(environment)
-        await environment.stop(kill=True)
-
-    def _output(self) -> IO[bytes]:
-        if self._log_path is None:
-            return os.fdopen(os.dup(2), "wb")
-        return self._log_path.open("ab")
-
-    def _note(self, line: str) -> None:
-        with self._output() as output:
-            output.write(line.encode() + b"\n")
 
 
 def environment_variables(function: Function) -> dict[str, str]:
@@ -261,12 +200,12 @@ def environment_variables(function: Function) -> dict[str, str]:
 def make_pools(
     functions: Mapping[str, Function], limit: int, log_dir: Path | None
 ) -> dict[str, FunctionPool]:
-    """A pool for each function, by logical id."""
-    return {name: FunctionPool(one, limit, log_dir) for name, one in functions.items()}
-
-
-def _error(kind: str, name: str, message: str) -> FunctionError:
-    return FunctionError(kind, message, {"errorType": name, "errorMessage": message})
+    """A pool for each function that takes events, by logical id."""
+    return {
+        name: FunctionPool(one, limit, log_dir)
+        for name, one in functions.items()
+        if one.web is None
+    }
 
 
 def _failed(error: FunctionError) -> Invocation:

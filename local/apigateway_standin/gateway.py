@@ -16,17 +16,21 @@ from apigateway_standin.integration_settings import (
     HttpIntegration,
     LambdaIntegration,
     MockIntegration,
+    StreamIntegration,
 )
 from apigateway_standin.lambda_proxy import LambdaProxy
 from apigateway_standin.limits import MAX_HEADERS, header_bytes
 from apigateway_standin.response_headers import to_client
+from apigateway_standin.streaming import LambdaStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from apigateway_standin.api import Api
+    from apigateway_standin.clients import Clients
     from apigateway_standin.clock import Clock
     from apigateway_standin.functions import FunctionPool
+    from apigateway_standin.web_functions import WebPool
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +38,19 @@ log = logging.getLogger(__name__)
 class Gateway:
     """Serves the API at the root, like a custom domain with a base path mapping to the stage."""
 
-    def __init__(self, api: Api, pools: Mapping[str, FunctionPool], clock: Clock) -> None:
+    def __init__(
+        self,
+        api: Api,
+        pools: Mapping[str, FunctionPool],
+        web_pools: Mapping[str, WebPool],
+        clock: Clock,
+        clients: Clients,
+    ) -> None:
         self._api = api
         self._pools = pools
         self._clock = clock
         self._lambda = LambdaProxy(pools, api.binary)
+        self._stream = LambdaStream(web_pools, api.binary, clients)
         self._http = HttpBackend(api.binary)
 
     async def close(self) -> None:
@@ -50,8 +62,9 @@ class Gateway:
         """Answer one HTTP request."""
         exchange = self._exchange(request)
         body = Body(request)
+        reply: Reply | web.StreamResponse
         try:
-            reply = await self._reply(exchange, body)
+            reply = await self._reply(exchange, body, request)
         except GatewayFailure as failure:
             reply = self._api.responses.render(failure, exchange)
         except Disconnected:
@@ -60,6 +73,8 @@ class Gateway:
         except Exception:
             log.exception("%s %s failed inside the stand-in", exchange.method, exchange.path)
             reply = self._api.responses.render(GatewayFailure("DEFAULT_5XX"), exchange)
+        if isinstance(reply, web.StreamResponse):
+            return reply
         response = web.Response(status=reply.status, body=reply.body)
         # aiohttp puts in a type of its own where none is given.
         response.headers.clear()
@@ -70,7 +85,9 @@ class Gateway:
             response.force_close()
         return response
 
-    async def _reply(self, exchange: Exchange, body: Body) -> Reply:
+    async def _reply(
+        self, exchange: Exchange, body: Body, request: web.BaseRequest
+    ) -> Reply | web.StreamResponse:
         line = f"{exchange.method} {exchange.path}?{exchange.query_string} HTTP/1.1"
         if header_bytes(line, exchange.headers) > MAX_HEADERS:
             raise GatewayFailure("DEFAULT_4XX", "Request Header Fields Too Large", 431)
@@ -86,6 +103,8 @@ class Gateway:
         integration = route.integration
         if isinstance(integration, LambdaIntegration):
             return await self._lambda.serve(integration, exchange, body)
+        if isinstance(integration, StreamIntegration):
+            return await self._stream.serve(integration, exchange, body, request)
         if isinstance(integration, HttpIntegration):
             return await self._http.serve(integration, exchange, body)
         return _mocked(integration, exchange)

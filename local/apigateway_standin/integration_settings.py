@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from apigateway_standin.document import Section, TemplateError
-from apigateway_standin.limits import DEFAULT_INTEGRATION_TIMEOUT, MIN_INTEGRATION_TIMEOUT
+from apigateway_standin.limits import (
+    DEFAULT_INTEGRATION_TIMEOUT,
+    MAX_STREAM_TIMEOUT,
+    MIN_INTEGRATION_TIMEOUT,
+)
 from apigateway_standin.mappings import Source, request_source, response_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from apigateway_standin.media_types import BinaryMediaTypes
+    from apigateway_standin.stack import Function
 
-_LAMBDA_URI = re.compile(
-    r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations"
-)
+_LAMBDA_URI = r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/"
+_BUFFERED_URI = re.compile(_LAMBDA_URI + "2015-03-31/functions/(.+)/invocations")
+_STREAM_URI = re.compile(_LAMBDA_URI + "2021-11-15/functions/(.+)/response-streaming-invocations")
 _PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 _TARGET = re.compile(r"integration\.request\.(path|querystring|header)\.([a-zA-Z0-9._$-]+)")
 _UNSETTABLE = {"content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id"}
@@ -41,7 +46,7 @@ class Operation:
     """What the method around an integration declares."""
 
     binary: BinaryMediaTypes
-    functions: Mapping[str, str]
+    functions: Mapping[str, Function]
     parameters: set[str]
     responses: dict[str, set[str]]
 
@@ -59,6 +64,14 @@ class IntegrationResponse:
 @dataclass(frozen=True, slots=True)
 class LambdaIntegration:
     """`aws_proxy`; `timeout` in seconds."""
+
+    function: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamIntegration:
+    """`aws_proxy` with `responseTransferMode: STREAM`; `timeout` in seconds."""
 
     function: str
     timeout: float
@@ -84,32 +97,48 @@ class MockIntegration:
     response: IntegrationResponse
 
 
-def function_of(uri: str, functions: Mapping[str, str], place: str) -> str:
+Integration: TypeAlias = "LambdaIntegration | StreamIntegration | HttpIntegration | MockIntegration"
+
+
+def function_of(uri: str, functions: Mapping[str, Function], place: str) -> str:
     """The logical id of the function an invocation URI names."""
-    if "response-streaming-invocations" in uri:
-        raise TemplateError(place, "response streaming is not supported by the stand-in yet")
-    match = _LAMBDA_URI.fullmatch(uri)
+    function = _named(_BUFFERED_URI, uri, functions, place)
+    if function.web is not None:
+        raise TemplateError(
+            place,
+            f"{function.logical_id} is a web function with response_stream and needs an "
+            "integration with responseTransferMode: STREAM",
+        )
+    return function.logical_id
+
+
+def _named(
+    pattern: re.Pattern[str], uri: str, functions: Mapping[str, Function], place: str
+) -> Function:
+    match = pattern.fullmatch(uri)
     if match is None:
-        raise TemplateError(place, f"{uri!r} is not a Lambda invocation URI")
+        kind = "Lambda response streaming" if pattern is _STREAM_URI else "Lambda invocation"
+        raise TemplateError(place, f"{uri!r} is not a {kind} URI")
     if match[1] not in functions:
         raise TemplateError(place, f"{match[1]} is not a function of this template")
     return functions[match[1]]
 
 
-def read_integration(
-    section: Section, operation: Operation
-) -> LambdaIntegration | HttpIntegration | MockIntegration:
+def read_integration(section: Section, operation: Operation) -> Integration:
     """Read one integration; what AWS refuses or the stand-in does not do is an error."""
     if "$ref" in section:
         raise TemplateError(section.place, "integration references work on HTTP APIs only")
     section.only(_COMMON)
-    if section.text("responseTransferMode", "BUFFERED").upper() != "BUFFERED":
-        raise TemplateError(
-            section.at("responseTransferMode"), "STREAM is not supported by the stand-in yet"
-        )
     if section.text("connectionType", "INTERNET").upper() != "INTERNET":
         raise TemplateError(section.at("connectionType"), "only INTERNET runs here")
     kind = section.text("type").lower()
+    mode = section.text("responseTransferMode", "BUFFERED").upper()
+    if kind == "aws_proxy" and mode == "STREAM":
+        return _stream(section, operation)
+    if mode != "BUFFERED":
+        raise TemplateError(
+            section.at("responseTransferMode"), f"{mode} is not supported for {kind}"
+        )
     if kind == "aws_proxy":
         return _lambda(section, operation)
     if kind == "http":
@@ -127,11 +156,29 @@ def _timeout(section: Section) -> float:
 
 
 def _lambda(section: Section, operation: Operation) -> LambdaIntegration:
+    _check_proxy(section)
+    function = function_of(section.text("uri"), operation.functions, section.at("uri"))
+    return LambdaIntegration(function, _timeout(section))
+
+
+def _stream(section: Section, operation: Operation) -> StreamIntegration:
+    """Python functions stream only as web servers: their runtime itself has no response streaming
+    (aws-facts section 1)."""
+    _check_proxy(section)
+    place = section.at("uri")
+    function = _named(_STREAM_URI, section.text("uri"), operation.functions, place)
+    if function.web is None:
+        raise TemplateError(place, f"{function.logical_id} is no web function, so cannot stream")
+    timeout = _timeout(section)
+    if timeout * 1000 > MAX_STREAM_TIMEOUT:
+        raise TemplateError(section.at("timeoutInMillis"), f"must be at most {MAX_STREAM_TIMEOUT}")
+    return StreamIntegration(function.logical_id, timeout)
+
+
+def _check_proxy(section: Section) -> None:
     if section.text("httpMethod").upper() != "POST":
         raise TemplateError(section.at("httpMethod"), "Lambda is invoked by POST")
     section.refuse(["requestTemplates", "requestParameters"], "has no effect on aws_proxy")
-    function = function_of(section.text("uri"), operation.functions, section.at("uri"))
-    return LambdaIntegration(function, _timeout(section))
 
 
 def _http(section: Section, operation: Operation) -> HttpIntegration:

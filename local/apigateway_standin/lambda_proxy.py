@@ -8,7 +8,7 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any
 
-from apigateway_standin.events import proxy_event
+from apigateway_standin.events import Event, proxy_event
 from apigateway_standin.exchange import Exchange, Reply
 from apigateway_standin.gateway_responses import GatewayFailure
 from apigateway_standin.limits import MAX_INVOCATION
@@ -37,15 +37,9 @@ class LambdaProxy:
         """Invoke and translate; a function error, crash, timeout or malformed answer is a 502.
 
         An integration timeout is a 504, and the function runs on: Lambda does not learn that
-        nobody waits. The event is checked against Lambda's 6 MB first (413).
+        nobody waits.
         """
-        content_type = exchange.header_of_any_case("Content-Type")
-        event = proxy_event(
-            exchange, await body.read(), binary=self._binary.is_binary(content_type)
-        )
-        payload = json.dumps(event).encode()
-        if len(payload) > MAX_INVOCATION:
-            raise GatewayFailure("REQUEST_TOO_LARGE")
+        _, payload = await read_event(exchange, body, self._binary)
         task = asyncio.create_task(self._pools[integration.function].invoke(payload))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -76,6 +70,18 @@ class LambdaProxy:
             except binascii.Error:
                 raise GatewayFailure("API_CONFIGURATION_ERROR") from None
         return Reply(status, to_client(headers, exchange), body)
+
+
+async def read_event(
+    exchange: Exchange, body: Body, binary: BinaryMediaTypes
+) -> tuple[Event, bytes]:
+    """The proxy event of a request, plain and as JSON; above Lambda's 6 MB it is a 413."""
+    content_type = exchange.header_of_any_case("Content-Type")
+    event = proxy_event(exchange, await body.read(), binary=binary.is_binary(content_type))
+    payload = json.dumps(event).encode()
+    if len(payload) > MAX_INVOCATION:
+        raise GatewayFailure("REQUEST_TOO_LARGE")
+    return event, payload
 
 
 def _read(answer: dict[str, Any]) -> tuple[int, list[tuple[str, str]], str, bool]:

@@ -26,6 +26,18 @@ authorizer"."""
 DEFAULT_INTEGRATION_TIMEOUT = 29_000
 """Milliseconds; raisable for Regional APIs. Source: aws-facts section 1."""
 
+MAX_STREAM_TIMEOUT = 900_000
+"""Milliseconds of an integration timeout with response streaming. Source: "Stream the integration
+response for your proxy integrations in API Gateway"."""
+
+STREAM_IDLE_TIMEOUT = 300
+"""Seconds a stream of a Regional API may be idle. Source: same page; taken to count from the
+request on and not only from the first byte, on which the page is silent."""
+
+MAX_STREAM = 200 * 1024 * 1024
+"""Bytes of a streamed function response. Source: "Response streaming for Lambda functions";
+aws-facts section 1."""
+
 MIN_INTEGRATION_TIMEOUT = 50
 """Milliseconds. Source: "x-amazon-apigateway-integration object"."""
 

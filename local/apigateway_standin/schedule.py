@@ -29,6 +29,8 @@ class Scheduler:
 
     def __init__(self, pools: Iterable[FunctionPool], clock: Clock) -> None:
         self._clock = clock
+        self._let = asyncio.Event()
+        self._let.set()
         self._loops = [
             asyncio.create_task(self._run(pool, schedule))
             for pool in pools
@@ -36,6 +38,16 @@ class Scheduler:
             if schedule.enabled
         ]
         self._running: set[asyncio.Task[Invocation]] = set()
+
+    async def hold(self) -> None:
+        """Begin no invocation until `go_on`; returns once none is under way."""
+        self._let.clear()
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def go_on(self) -> None:
+        """Invoke again. What fell due meanwhile does so once."""
+        self._let.set()
 
     async def close(self) -> None:
         """Stop scheduling."""
@@ -48,6 +60,7 @@ class Scheduler:
         due = self._clock.now() + schedule.period
         while True:
             await self._clock.wait_until(due)
+            await self._let.wait()
             now = self._clock.now()
             due += (int((now - due) // schedule.period) + 1) * schedule.period
             task = asyncio.create_task(pool.invoke(event_of(schedule, self._clock)))

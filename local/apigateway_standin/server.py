@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from apigateway_standin.api import build_api
+from apigateway_standin.clients import Clients, WatchfulServer
 from apigateway_standin.clock import Clock
 from apigateway_standin.control import Control
 from apigateway_standin.document import Section
@@ -19,10 +20,14 @@ from apigateway_standin.gateway import Gateway
 from apigateway_standin.schedule import Scheduler
 from apigateway_standin.stack import read_api, read_functions
 from apigateway_standin.template import Template
+from apigateway_standin.web_functions import make_web_pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from apigateway_standin.functions import FunctionPool
+    from apigateway_standin.web_functions import WebPool
 
 log = logging.getLogger(__name__)
 
@@ -68,15 +73,19 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Ready], No
 
     clock = Clock()
     pools = make_pools(functions, config.max_environments, config.log_dir)
+    web_pools = make_web_pools(functions, config.max_environments, config.log_dir)
+    all_pools: dict[str, FunctionPool | WebPool] = {**pools, **web_pools}
     async with asyncio.TaskGroup() as group:
-        warming = {name: group.create_task(pool.warm()) for name, pool in pools.items()}
+        warming = {name: group.create_task(pool.warm()) for name, pool in all_pools.items()}
     for name, task in warming.items():
         if (error := task.result()) is not None:
             log.error("%s does not start: %s", name, error.message)
 
-    gateway = Gateway(api, pools, clock)
-    server = web.Server(
+    clients = Clients()
+    gateway = Gateway(api, pools, web_pools, clock, clients)
+    server = WatchfulServer(
         gateway.handle,
+        clients,
         access_log=None,
         auto_decompress=False,
         read_bufsize=_READ_BUFFER,
@@ -84,24 +93,24 @@ async def serve(config: Config, stop: asyncio.Event, ready: Callable[[Ready], No
         max_field_size=_LINE,
     )
     public = web.ServerRunner(server, shutdown_timeout=0.5)
+    scheduler = Scheduler(pools.values() if config.schedule else (), clock)
     control = web.AppRunner(
-        Control(api, pools, clock).application(), access_log=None, shutdown_timeout=0.5
+        Control(api, pools, web_pools, clock, scheduler).application(),
+        access_log=None,
+        shutdown_timeout=0.5,
     )
     try:
         base_url = await _listen(public, config.port)
         control_url = await _listen(control, config.control_port)
-        scheduler = Scheduler(pools.values() if config.schedule else (), clock)
-        try:
-            pids = {name: pool.pids for name, pool in pools.items()}
-            ready(Ready(base_url, control_url, pids))
-            await stop.wait()
-        finally:
-            await scheduler.close()
+        pids = {name: pool.pids for name, pool in all_pools.items()}
+        ready(Ready(base_url, control_url, pids))
+        await stop.wait()
     finally:
+        await scheduler.close()
         await public.cleanup()
         await control.cleanup()
         await gateway.close()
-        await asyncio.gather(*(pool.close() for pool in pools.values()))
+        await asyncio.gather(*(pool.close() for pool in all_pools.values()))
 
 
 async def _listen(runner: web.BaseRunner, port: int) -> str:

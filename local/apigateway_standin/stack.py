@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from apigateway_standin.adapter_settings import AdapterSettings, read_adapter
 from apigateway_standin.document import Section, TemplateError, as_text
 from apigateway_standin.limits import DEFAULT_FUNCTION_MEMORY, DEFAULT_FUNCTION_TIMEOUT
 from apigateway_standin.template import ACCOUNT, REGION
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from apigateway_standin.template import Template
 
+_PUBLISHED = re.compile(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:layer:[\w-]+:\d+")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
@@ -32,7 +34,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One `AWS::Serverless::Function`; `timeout` is in seconds, `memory` in MB."""
+    """One `AWS::Serverless::Function`; `timeout` is in seconds, `memory` in MB.
+
+    With `web` it is a web server behind the Lambda Web Adapter and takes no other events than
+    requests.
+    """
 
     logical_id: str
     name: str
@@ -44,6 +50,7 @@ class Function:
     memory: int
     environment: dict[str, str]
     schedules: tuple[Schedule, ...]
+    web: AdapterSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +85,36 @@ def _function(template: Template, logical_id: str, shared: Section) -> Function:
     given = template.overrides.section("Environment")
     arn = template.resolve({"Fn::GetAtt": [logical_id, "Arn"]}, own.place)
     name = merged.text("FunctionName", "")
+    code = _directory(template, merged, "CodeUri")
+    environment = {
+        **shared.section("Environment").texts("Variables"),
+        **own.section("Environment").texts("Variables"),
+        **given.texts("*"),
+        **given.texts(logical_id),
+    }
+    schedules = tuple(_schedules(logical_id, own.section("Events")))
+    # SAM concatenates lists: the layers of Globals come first.
+    layers = [
+        as_text(item, section.at("Layers"))
+        for section in (shared, own)
+        for item in section.items("Layers")
+    ]
+    handler = merged.text("Handler")
+    web = read_adapter(environment, layers, code / handler, own.place)
+    if web is not None and schedules:
+        raise TemplateError(own.at("Events"), "a web function takes only requests here")
     return Function(
         logical_id=logical_id,
         name=name or as_text(template.resolve({"Ref": logical_id}, own.place), own.place),
         arn=as_text(arn, own.place),
-        handler=merged.text("Handler"),
-        code=_directory(template, merged, "CodeUri"),
-        layers=tuple(_layers(template, shared)) + tuple(_layers(template, own)),
+        handler=handler,
+        code=code,
+        layers=tuple(_layers(template, layers, own.at("Layers"))),
         timeout=merged.number("Timeout", DEFAULT_FUNCTION_TIMEOUT),
         memory=merged.number("MemorySize", DEFAULT_FUNCTION_MEMORY),
-        environment={
-            **shared.section("Environment").texts("Variables"),
-            **own.section("Environment").texts("Variables"),
-            **given.texts("*"),
-            **given.texts(logical_id),
-        },
-        schedules=tuple(_schedules(logical_id, own.section("Events"))),
+        environment=environment,
+        schedules=schedules,
+        web=web,
     )
 
 
@@ -104,18 +125,19 @@ def _directory(template: Template, section: Section, key: str) -> Path:
     return path
 
 
-def _layers(template: Template, section: Section) -> list[Path]:
-    """Content directories of the layers, which must be resources of this template."""
+def _layers(template: Template, references: list[str], place: str) -> list[Path]:
+    """Content directories of the layers of this template; a published layer (the adapter's) has
+    none here and is left out."""
     by_ref = {}
     for name in template.of_type("AWS::Serverless::LayerVersion"):
-        place = section.at("Layers")
         by_ref[as_text(template.resolve({"Ref": name}, place), place)] = name
     found = []
-    for item in section.items("Layers"):
-        reference = as_text(item, section.at("Layers"))
-        if reference not in by_ref:
-            raise TemplateError(section.at("Layers"), f"{reference} is not a layer of the template")
-        found.append(_directory(template, template.section(by_ref[reference]), "ContentUri"))
+    for reference in references:
+        if reference in by_ref:
+            layer = template.section(by_ref[reference])
+            found.append(_directory(template, layer, "ContentUri"))
+        elif not _PUBLISHED.fullmatch(reference):
+            raise TemplateError(place, f"{reference} is not a layer of the template")
     return found
 
 

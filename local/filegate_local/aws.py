@@ -1,4 +1,4 @@
-"""AWS on a desk: MiniStack as DynamoDB and Secrets Manager, with what the template declares.
+"""AWS on a desk: MiniStack as DynamoDB, Secrets Manager and EventBridge, as the template has it.
 
 MiniStack, because its transactions and conditional writes are really atomic (aws-facts 6).
 """
@@ -27,8 +27,11 @@ STACK_NAME: Final = "local"
 """What the stand-in resolves `AWS::StackName` to."""
 REGION: Final = "us-east-1"
 SESSION_KEYS_SECRET: Final = f"{STACK_NAME}/session-keys"
+ADMIN_SECRET: Final = f"{STACK_NAME}/admin-key"
 PROJECT: Final = "default"
 PROJECT_SECRET: Final = f"{STACK_NAME}/projects/{PROJECT}"
+EVENT_BUS: Final = "default"
+"""The bus that every account has."""
 _START_SECONDS: Final = 30.0
 
 
@@ -78,7 +81,7 @@ def start_ministack(children: Children, state: Path) -> tuple[Child, LocalAws]:
         {
             "GATEWAY_PORT": str(port),
             "BIND_HOST": "127.0.0.1",
-            "SERVICES": "dynamodb,secretsmanager",
+            "SERVICES": "dynamodb,events,secretsmanager,sqs",
             "PERSIST_STATE": "1",
             "STATE_DIR": str(state),
             "LOG_LEVEL": "WARNING",
@@ -109,13 +112,19 @@ def table_properties(template: Path) -> Mapping[str, Any]:
     return {name: properties[name] for name in wanted}
 
 
-def put_secrets(aws: LocalAws, upstream_key: str) -> None:
-    """Put the upstream key and, the first time, a new session key ring into Secrets Manager."""
+def put_secrets(aws: LocalAws, upstream_key: str) -> str:
+    """Put the upstream key and, the first time, the others into Secrets Manager.
+
+    Those are a session key ring and an admin key; answers the admin key.
+    """
     with contextlib.closing(aws.secrets_manager()) as client:
         _put_secret(client, PROJECT_SECRET, upstream_key)
         ring = {"primary": "k1", "k1": secrets.token_urlsafe(48)}
         if not _exists(client, SESSION_KEYS_SECRET):
             _put_secret(client, SESSION_KEYS_SECRET, json.dumps(ring))
+        if not _exists(client, ADMIN_SECRET):
+            _put_secret(client, ADMIN_SECRET, secrets.token_urlsafe(36))
+        return client.get_secret_value(SecretId=ADMIN_SECRET)["SecretString"]
 
 
 def _put_secret(client: "SecretsManagerClient", name: str, value: str) -> None:

@@ -167,6 +167,8 @@ Filegate is up: {stack.base_url}   (upstream: {upstream})
 Tenants and their keys:
 {tenants}
 
+Admin API: header x-filegate-admin-key: {stack.admin_key}
+
 Try it (pip install google-genai):
 
   from google import genai

@@ -37,6 +37,7 @@ class Stack:
     simulated: bool
     control_url: str
     tenants: list[IssuedKey]
+    admin_key: str
     logs: Path
     aws_endpoint: str
     table: str
@@ -46,7 +47,7 @@ class Stack:
         return {
             "base_url": self.base_url,
             "tenants": [{"id": tenant.id, "key": tenant.key} for tenant in self.tenants],
-            "admin_key": None,
+            "admin_key": self.admin_key,
             "upstream_url": self.upstream_url,
             "control_url": self.control_url,
             "aws_endpoint": self.aws_endpoint,
@@ -85,7 +86,7 @@ def start_stack(children: Children, port: int, data: Path, upstream: Upstream | 
     )
     aws.wait_for_ministack(children, ministack, local_aws)
     aws.create_table(local_aws, template)
-    aws.put_secrets(local_aws, upstream.key)
+    admin_key = aws.put_secrets(local_aws, upstream.key)
     table = Table(local_aws.dynamodb(), aws.TABLE_NAME)
     now = time.time_ns() // 1_000_000
     tenants = seed_tenants(table, aws.PROJECT, data / "tenants.json", now)
@@ -98,6 +99,7 @@ def start_stack(children: Children, port: int, data: Path, upstream: Upstream | 
         simulated=upstream.simulated,
         control_url=str(json.loads(standin_ready.read_text())["control_url"]),
         tenants=tenants,
+        admin_key=admin_key,
         logs=logs,
         aws_endpoint=local_aws.endpoint,
         table=aws.TABLE_NAME,
@@ -164,10 +166,12 @@ def _resources(local_aws: aws.LocalAws, upstream: Upstream, base_url: str) -> Ma
             "StageName": "local",
             "UpstreamUrl": upstream.url,
             "PublicBaseUrl": base_url,
+            "EventBusName": aws.EVENT_BUS,
         },
         "Resources": {
             "Table": {"Ref": aws.TABLE_NAME, "Arn": arn},
             "SessionKeysSecret": {"Ref": aws.SESSION_KEYS_SECRET},
+            "AdminSecret": {"Ref": aws.ADMIN_SECRET},
             "ProjectSecret": {"Ref": aws.PROJECT_SECRET},
         },
         "Environment": {"*": local_aws.environment},

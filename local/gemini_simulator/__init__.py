@@ -5,8 +5,8 @@ bytes, and has a control plane under `/_simulator/` for tests:
 
     python -m gemini_simulator --port 8081 --key AIza-first --key AIza-second
 
-With `--state-file F` the next process goes on where this one stopped; half-received uploads are
-lost, their URLs unknown.
+With `--state-file F` the next process goes on where this one stopped; half-received uploads and
+all upload sessions of File Search stores are lost, their URLs unknown.
 """
 
 from gemini_simulator.app import create_app

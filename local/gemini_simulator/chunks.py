@@ -30,6 +30,9 @@ def commands_of(request: Request) -> set[str]:
 async def answer(request: Request, upstream: Upstream) -> Response:
     """Carry out a request to the session its URL names; no key is needed."""
     session = upstream.sessions.find(request.query_params["upload_id"])
+    if session.store_id != request.path_params.get("store_id"):
+        # The path names the method: another path's handler has no such session.
+        raise UploadError(404, "The upload session was not found.")
     try:
         if request.method == "PUT" or "content-range" in request.headers:
             return await _legacy(request, session)
@@ -80,7 +83,7 @@ def _progress(session: Session, *, queried: bool = False) -> Response:
 
 def _outcome(session: Session) -> tuple[int, bytes]:
     try:
-        return 200, json_text({"file": session.file().resource()})
+        return 200, json_text(session.answer())
     except ApiError as error:
         return error.code, json_text(error.body())
 

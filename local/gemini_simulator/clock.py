@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from email.utils import formatdate
 
 NANOSECONDS = 1_000_000_000
 
@@ -42,3 +43,8 @@ def timestamp(moment: int, digits: int = 6) -> str:
 def epoch_seconds(moment: int) -> float:
     """Seconds since the epoch for nanoseconds since the epoch."""
     return moment / NANOSECONDS
+
+
+def http_date(moment: int) -> str:
+    """The `Date` of an answer (RFC 9110, 6.6.1) for nanoseconds since the epoch."""
+    return formatdate(moment // NANOSECONDS, usegmt=True)

@@ -84,6 +84,35 @@ def no_such_file(file_id: str) -> ApiError:
     )
 
 
+def no_such_resource(kind: str, resource_id: str) -> ApiError:
+    """The same 403 for what is missing and what is another project's.
+
+    Assumed by analogy with the File's: no report shows the sentence for other resources.
+    """
+    return ApiError(
+        403,
+        f"You do not have permission to access the {kind} {resource_id} or it may not exist.",
+        "PERMISSION_DENIED",
+    )
+
+
+def file_not_active(file_id: str) -> ApiError:
+    """400 for the use of a file that is not ready or has failed (section 8)."""
+    return failed_precondition(
+        f"The File {file_id} is not in an ACTIVE state and usage is not allowed."
+    )
+
+
+def not_empty(kind: str) -> ApiError:
+    """400 for a delete without `force` of what holds something (python-genai issue 1774)."""
+    return failed_precondition(f"Cannot delete non-empty {kind}.")
+
+
+def failed_precondition(message: str) -> ApiError:
+    """400 for a request that would be right at another time."""
+    return ApiError(400, message, "FAILED_PRECONDITION")
+
+
 def not_downloadable() -> ApiError:
     """400 for the bytes of an uploaded file; upstream's own words are not known (section 6.5)."""
     return ApiError(400, "Only generated files can be downloaded.", "INVALID_ARGUMENT")
@@ -187,3 +216,39 @@ def not_found() -> ApiError:
 def terminated(upload_status: str) -> UploadError:
     """400 for a session that is finished or cancelled (section 4, rule 3)."""
     return UploadError(400, "Upload has already been terminated.", upload_status)
+
+
+def no_such_model(model_id: str, version: str, method: str) -> ApiError:
+    """404 for a model that does not exist or has no such method."""
+    return ApiError(
+        404,
+        f"models/{model_id} is not found for API version {version}, or is not supported for "
+        f"{method}. Call ListModels to see the list of available models and their supported "
+        "methods.",
+        "NOT_FOUND",
+    )
+
+
+def no_such_cache() -> ApiError:
+    """The same 403 for a missing, an expired and another project's cache."""
+    return ApiError(403, "CachedContent not found (or permission denied)", "PERMISSION_DENIED")
+
+
+def unauthenticated() -> ApiError:
+    """401 for a registration without the caller's own token (section 6.6)."""
+    return ApiError(
+        401,
+        "Request is missing required authentication credential. Expected OAuth 2 access token, "
+        "login cookie or other valid authentication credential.",
+        "UNAUTHENTICATED",
+    )
+
+
+def permission_denied() -> ApiError:
+    """403 for a token that may not read what it registers."""
+    return ApiError(403, "The caller does not have permission", "PERMISSION_DENIED")
+
+
+def overloaded() -> ApiError:
+    """503 of a model with too much to do, also in the middle of a stream."""
+    return ApiError(503, "The model is overloaded. Please try again later.", "UNAVAILABLE")

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 class EventLog:
-    """An append-only list of `stored`, `deleted`, `expired` and `refused`."""
+    """An append-only list of `stored`, `deleted`, `expired` and `refused`.
+
+    What happens to documents of stores is called `document_stored`, `document_deleted` and
+    `document_refused`, to files that were generated or registered `generated_stored`,
+    `registered_stored` and so on: the books on uploaded files know nothing of it.
+    """
 
     def __init__(self, events: Iterable[dict[str, object]] = ()) -> None:
         self._events = list(events)

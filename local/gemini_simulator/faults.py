@@ -13,13 +13,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from gemini_simulator.answers import api_error, origin_of
+from gemini_simulator.cutting import cut
 from gemini_simulator.errors import ApiError
 from gemini_simulator.requests import CONTROL_PREFIX, is_session_request, target
 from gemini_simulator.rewriting import rewriting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from gemini_simulator.upstream import Upstream
@@ -34,9 +33,6 @@ KINDS = (
     "malformed-json",
     "redirect",
 )
-
-CUT = "cut"
-"""Name in the request state of the function that cuts the connection; the server puts it there."""
 
 
 @dataclass(slots=True)
@@ -160,10 +156,10 @@ class FaultLayer:
                 await answer(scope, receive, send)
             case "drop-before":
                 await _drain(receive)
-                await _cut(scope, receive)
+                await cut(scope, receive)
             case "drop-after":
                 await self._app(scope, receive, _swallow)
-                await _cut(scope, receive)
+                await cut(scope, receive)
             case "no-status-header":
                 await self._app(scope, receive, rewriting(send, _without_status))
             case "active-after-finalize":
@@ -193,17 +189,6 @@ async def _drain(receive: Receive) -> None:
 
 async def _swallow(message: Message) -> None:
     """Lose an answer."""
-
-
-async def _cut(scope: Scope, receive: Receive) -> None:
-    cut: Callable[[], None] | None = scope["state"].get(CUT)
-    if cut is None:
-        raise ConnectionResetError("The simulator cut the connection.")
-    cut()
-    # The server would answer 500 for an application that returns without an answer to a
-    # connection it still believes in.
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _without_status(headers: MutableHeaders, body: bytes) -> bytes:

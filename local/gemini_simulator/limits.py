@@ -13,6 +13,12 @@ LEGACY_GRANULARITY = 262_144
 LIFETIME_SECONDS = 48 * 3600
 """A file is gone this long after its upload."""
 
+REGISTERED_SECONDS = 30 * 24 * 3600
+"""A registered file is gone this long after its registration (section 10)."""
+
+CACHE_SECONDS = 3600
+"""A cache that says nothing else is gone this long after it was made."""
+
 SESSION_SECONDS = 7 * 24 * 3600
 """A session URL stops working this long after its start (section 3.3)."""
 
@@ -28,3 +34,5 @@ class Limits:
     project_bytes: int = 21_474_836_480
     processing_seconds: float = 5.0
     processing_gets: int = 2
+    document_bytes: int = 104_857_600
+    operation_polls: int = 1

@@ -65,7 +65,7 @@ def read_draft(body: bytes) -> Draft:
     """
     if len(body) > METADATA_BYTES:
         raise errors.too_large(METADATA_BYTES)
-    fields = _file_fields(_loose_json(body))
+    fields = _file_fields(loose_json(body))
     size = fields.get("sizeBytes")
     if size is not None and not _is_int64(size):
         raise errors.bad_value("file.size_bytes", "TYPE_INT64", str(size))
@@ -81,7 +81,8 @@ def read_draft(body: bytes) -> Draft:
     return Draft(file_id, display_name, _text(fields, "mimeType"))
 
 
-def _loose_json(body: bytes) -> dict[str, object]:
+def loose_json(body: bytes) -> dict[str, object]:
+    """The object in a body of upstream's loose JSON; raises `ApiError` 400 for anything else."""
     try:
         text = body.decode("utf-8").strip()
     except UnicodeDecodeError:

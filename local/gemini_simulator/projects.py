@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 from typing import TYPE_CHECKING
 
 from gemini_simulator import errors, names
 from gemini_simulator.clock import NANOSECONDS, Clock
 from gemini_simulator.files import StoredFile
-from gemini_simulator.limits import LIFETIME_SECONDS, Limits
+from gemini_simulator.limits import LIFETIME_SECONDS, REGISTERED_SECONDS, Limits
+from gemini_simulator.metadata import Draft
 from gemini_simulator.state import ProjectState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gemini_simulator.events import EventLog
-    from gemini_simulator.metadata import Draft
+    from gemini_simulator.files import Source
+    from gemini_simulator.request_text import RequestText
+
+_EMPTY = hashlib.sha256().hexdigest()
 
 _BEFORE_CREATION = 18_000_000
 """Nanoseconds; upstream counts 48 h from a moment shortly before createTime (section 6.1)."""
 
 
 class Project:
-    """The files of one key; counts bytes and never holds them."""
+    """The files of one key; counts bytes and holds none but a few requests of batches."""
 
     def __init__(
         self, index: int, key: str, clock: Clock, limits: Limits, events: EventLog
     ) -> None:
         self.index = index
-        self.key = key
+        self.keys = [key]
         self.bytes_stored = 0
         self._clock = clock
         self._limits = limits
@@ -37,32 +42,48 @@ class Project:
         self._expiries: list[tuple[int, int, str]] = []
         self._last_number = 0
 
-    def store(self, draft: Draft, size: int, sha256: str) -> StoredFile:
+    @property
+    def key(self) -> str:
+        """The newest of the keys that are good."""
+        return self.keys[-1]
+
+    def store(
+        self, draft: Draft, size: int, sha256: str, requests: RequestText | None = None
+    ) -> StoredFile:
         """Keep a complete upload; raises `ApiError` 400, 409 or 429 and then keeps nothing."""
-        self.sweep()
-        now = self._clock.now()
-        refusal = self._refusal(draft, size)
-        if refusal is not None:
-            name = None if draft.file_id is None else f"files/{draft.file_id}"
-            self._events.add(now, "refused", self.index, name, size, refusal.message)
-            raise refusal
-        self._last_number += 1
-        file = StoredFile(
-            file_id=draft.file_id or self._new_id(),
-            number=self._last_number,
-            display_name=draft.display_name,
-            mime_type=draft.mime_type or "application/octet-stream",
-            size=size,
-            sha256=sha256,
-            created=now,
-            expires=now - _BEFORE_CREATION + LIFETIME_SECONDS * NANOSECONDS,
-            updated=now,
-            processed_at=now + round(self._limits.processing_seconds * NANOSECONDS),
-            gets_left=self._limits.processing_gets,
-        )
+        file = self._new(draft, size, sha256)
+        if requests is not None:
+            file.text = requests.of(file.mime_type)
         file.begin_processing()
-        self._keep(file)
-        self._events.add(now, "stored", self.index, file.name, size)
+        self._add(file)
+        return file
+
+    def declare(self, draft: Draft) -> StoredFile:
+        """Keep a file that has metadata only; raises `ApiError` 409 for a name in use."""
+        file = self._new(draft, 0, _EMPTY)
+        self._add(file)
+        return file
+
+    def generate(
+        self, mime_type: str, text: str | None, size: int = 0, file_id: str | None = None
+    ) -> StoredFile:
+        """Keep a file that upstream made itself, of `text` or of `size` zero bytes."""
+        content = bytes(size) if text is None else text.encode()
+        file = self._new(
+            Draft(file_id, mime_type=mime_type),
+            len(content),
+            hashlib.sha256(content).hexdigest(),
+            "GENERATED",
+        )
+        file.text = text
+        self._add(file)
+        return file
+
+    def register(self, mime_type: str, size: int, sha256: str) -> StoredFile:
+        """Keep a file whose bytes stay in the caller's own bucket (section 6.6)."""
+        file = self._new(Draft(mime_type=mime_type), size, sha256, "REGISTERED")
+        file.expires = file.created + REGISTERED_SECONDS * NANOSECONDS
+        self._add(file)
         return file
 
     def get(self, file_id: str) -> StoredFile:
@@ -72,11 +93,16 @@ class Project:
         file.gets_left -= 1
         return file
 
-    def delete(self, file_id: str) -> None:
-        """Forget a live file and free its bytes; raises the 403 of section 8 for any other id."""
+    def delete(self, file_id: str) -> int:
+        """Forget a live file and free its bytes; raises the 403 of section 8 for any other id.
+
+        Answers when that was, in nanoseconds since the epoch.
+        """
         file = self._live(file_id)
         self._drop(file)
-        self._events.add(self._clock.now(), "deleted", self.index, file.name, file.size)
+        now = self._clock.now()
+        self._events.add(now, file.event("deleted"), self.index, file.name, file.size)
+        return now
 
     def peek(self, file_id: str) -> StoredFile | None:
         """A live file without being seen by a get."""
@@ -100,7 +126,8 @@ class Project:
             file = self._files.get(file_id)
             if file is not None and file.number == number:
                 self._drop(file)
-                self._events.add(expires, "expired", self.index, file.name, file.size)
+                event = file.event("expired")
+                self._events.add(expires, event, self.index, file.name, file.size)
 
     def state(self) -> ProjectState:
         """What another process needs to go on; the key is not part of it."""
@@ -116,6 +143,35 @@ class Project:
         """The live file that `copy` was read for, or `copy` itself when that file is gone."""
         file = self._files.get(copy.file_id)
         return file if file is not None and file.number == copy.number else copy
+
+    def _new(self, draft: Draft, size: int, sha256: str, source: Source = "UPLOADED") -> StoredFile:
+        self.sweep()
+        now = self._clock.now()
+        refusal = self._refusal(draft, size if source == "UPLOADED" else 0)
+        if refusal is not None:
+            name = None if draft.file_id is None else f"files/{draft.file_id}"
+            self._events.add(now, "refused", self.index, name, size, refusal.message)
+            raise refusal
+        self._last_number += 1
+        return StoredFile(
+            file_id=draft.file_id or self._new_id(),
+            number=self._last_number,
+            display_name=draft.display_name,
+            mime_type=draft.mime_type or "application/octet-stream",
+            size=size,
+            sha256=sha256,
+            created=now,
+            expires=now - _BEFORE_CREATION + LIFETIME_SECONDS * NANOSECONDS,
+            updated=now,
+            processed_at=now + round(self._limits.processing_seconds * NANOSECONDS),
+            gets_left=self._limits.processing_gets,
+            source=source,
+        )
+
+    def _add(self, file: StoredFile) -> None:
+        self._keep(file)
+        event = file.event("stored")
+        self._events.add(file.created, event, self.index, file.name, file.size)
 
     def _refusal(self, draft: Draft, size: int) -> errors.ApiError | None:
         if size > self._limits.file_bytes:
@@ -141,21 +197,24 @@ class Project:
 
     def _keep(self, file: StoredFile) -> None:
         self._files[file.file_id] = file
-        self.bytes_stored += file.size
+        self.bytes_stored += file.stored_bytes
         heapq.heappush(self._expiries, (file.expires, file.number, file.file_id))
 
     def _drop(self, file: StoredFile) -> None:
         del self._files[file.file_id]
-        self.bytes_stored -= file.size
+        self.bytes_stored -= file.stored_bytes
 
 
 class Projects:
     """All projects, found by the key a request carries."""
 
     def __init__(self, keys: Sequence[str], clock: Clock, limits: Limits, events: EventLog) -> None:
-        self._projects = [
-            Project(index, key, clock, limits, events) for index, key in enumerate(keys)
-        ]
+        self._clock = clock
+        self._limits = limits
+        self._events = events
+        self._projects: list[Project] = []
+        for key in keys:
+            self.add(key)
 
     def __iter__(self) -> Iterator[Project]:
         return iter(self._projects)
@@ -165,15 +224,30 @@ class Projects:
         if not key:
             raise errors.missing_key()
         for project in self._projects:
-            if project.key == key:
+            if key in project.keys:
                 return project
         raise errors.invalid_key()
 
-    def rekey(self, index: int, key: str) -> bool:
-        """Give project `index` another key; False when there is no such project or key is used."""
+    def add(self, key: str) -> Project:
+        """One project more, empty, with this key."""
+        project = Project(len(self._projects), key, self._clock, self._limits, self._events)
+        self._projects.append(project)
+        return project
+
+    def knows(self, key: str) -> bool:
+        """Whether a project has this key."""
+        return any(key in project.keys for project in self._projects)
+
+    def rekey(self, index: int, key: str, *, overlap: bool) -> bool:
+        """Give project `index` another key; False when there is no such project or key is used.
+
+        With an `overlap` its other keys stay good, as Google's do until they are deleted.
+        """
         if not 0 <= index < len(self._projects):
             return False
-        if any(project.key == key for project in self._projects if project.index != index):
+        if any(key in project.keys for project in self._projects if project.index != index):
             return False
-        self._projects[index].key = key
+        project = self._projects[index]
+        others = [other for other in project.keys if overlap and other != key]
+        project.keys = [*others, key]
         return True

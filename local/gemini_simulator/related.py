@@ -12,6 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gemini_simulator import errors
 from gemini_simulator.limits import METADATA_BYTES
+from gemini_simulator.request_text import RequestText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,10 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class RelatedBody:
-    """Streams a body: keeps the metadata, counts and hashes the file (bytes, SHA-256)."""
+    """Streams a body: keeps the metadata, counts and hashes the file (bytes, SHA-256).
+
+    What may be requests of a batch is kept as well.
+    """
 
     def __init__(self, content_type: str) -> None:
         kind, options = parse_options_header(content_type)
@@ -34,6 +38,7 @@ class RelatedBody:
         self.size = 0
         self.mime_type: str | None = None
         self.hash = sha256()
+        self.requests = RequestText()
         self._part = 0
         self._header = bytearray()
         self._value = bytearray()
@@ -71,6 +76,7 @@ class RelatedBody:
         elif self._part == 2:
             self.size += len(piece)
             self.hash.update(piece)
+            self.requests.feed(piece)
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]

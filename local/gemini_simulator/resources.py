@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gemini_simulator import errors
 from gemini_simulator.answers import api_json, origin_of
 from gemini_simulator.callers import caller_key
+from gemini_simulator.clock import http_date
 from gemini_simulator.numerals import natural
 
 if TYPE_CHECKING:
@@ -51,23 +52,29 @@ async def get_file(request: Request, upstream: Upstream) -> Response:
 async def delete_file(request: Request, upstream: Upstream) -> Response:
     """Delete one File; a body is ignored, as one SDK sends `{}` (section 6.3)."""
     project = upstream.projects.owner(caller_key(request))
-    project.delete(request.path_params["file_id"])
-    return api_json({})
+    deleted = project.delete(request.path_params["file_id"])
+    answer = api_json({})
+    # To the second the moment in the log, whatever time the answer takes.
+    answer.headers["date"] = http_date(deleted)
+    return answer
 
 
 async def redirect_download(request: Request, upstream: Upstream) -> Response:
     """Google answers a download with a redirect, whose target wants the key again."""
     project = upstream.projects.owner(caller_key(request))
     project.get(request.path_params["file_id"])
-    location = f"{origin_of(request)}/download{request.url.path}?alt=media"
+    home = f"{origin_of(request)}/download{request.url.path}?alt=media"
+    location = upstream.download_target or home
     return Response(status_code=302, headers={"location": location})
 
 
 async def download(request: Request, upstream: Upstream) -> Response:
-    """Only generated files have bytes to give, and the simulator generates none."""
+    """The bytes of a generated file; uploads, and what others keep, have none to give."""
     project = upstream.projects.owner(caller_key(request))
-    project.get(request.path_params["file_id"])
-    raise errors.not_downloadable()
+    file = project.get(request.path_params["file_id"])
+    if file.source != "GENERATED":
+        raise errors.not_downloadable()
+    return Response(file.content(), headers={"content-type": file.mime_type})
 
 
 def _page_size(text: str) -> int:

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gemini_simulator.app import serve_upstream
-from gemini_simulator.faults import CUT
+from gemini_simulator.cutting import CUT
 from gemini_simulator.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def serve(
         access_log=False,
         log_level="warning",
         server_header=False,
+        # Dated by the movable clock (dating.py).
+        date_header=False,
         # Session URLs are made from the address that was really called.
         proxy_headers=False,
         backlog=2048,

@@ -1,8 +1,10 @@
 """Resumable upload sessions: the upload server's state machine (section 4).
 
 Neither the bytes nor a partly received chunk are ever kept: a session holds how much it has
-received and the running hash, and both move only when a whole request has been accepted.
+received, the running hash and what may be a few requests of a batch, and all move only when a
+whole request has been accepted.
 A running hash cannot leave the process: a half-received upload ends with it, its URL unknown.
+So does an upload to a File Search store, half-received or not.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from gemini_simulator.clock import NANOSECONDS
 from gemini_simulator.files import StoredFile
 from gemini_simulator.limits import CHUNK_GRANULARITY, SESSION_SECONDS
 from gemini_simulator.metadata import Start
+from gemini_simulator.request_text import RequestText
 from gemini_simulator.state import ACTIVE, CANCELLED, FINAL, Refusal, SessionState, Status, Taken
 
 if TYPE_CHECKING:
@@ -25,24 +28,27 @@ if TYPE_CHECKING:
     from gemini_simulator.limits import Limits
     from gemini_simulator.metadata import Draft
     from gemini_simulator.projects import Project
+    from gemini_simulator.stores_uploads import DocumentTarget
 
 
 class Chunk:
     """Bytes on their way into a session; they count only once `Session.accept` takes them."""
 
-    __slots__ = ("before", "length", "offset", "running")
+    __slots__ = ("before", "length", "offset", "requests", "running")
 
-    def __init__(self, offset: int, before: Sha256 | None) -> None:
+    def __init__(self, offset: int, before: Sha256 | None, requests: RequestText) -> None:
         self.offset = offset
         self.length = 0
         self.before = before
         self.running = None if before is None else before.copy()
+        self.requests = requests.copy()
 
     def feed(self, data: bytes) -> None:
         """Count and hash the next bytes of the request body."""
         self.length += len(data)
         if self.running is not None:
             self.running.update(data)
+            self.requests.feed(data)
 
     def taken(self) -> Taken | None:
         """What to remember of the chunk, or None when it is for no place it could be taken at."""
@@ -52,19 +58,43 @@ class Chunk:
 
 
 class Session:
-    """One upload from start to its end; `status` is active, final or cancelled."""
+    """One upload from start to its end; `status` is active, final or cancelled.
 
-    def __init__(self, upload_id: str, project: Project, start: Start, limits: Limits) -> None:
+    Its bytes become a File, or the document of its target.
+    """
+
+    def __init__(
+        self,
+        upload_id: str,
+        project: Project,
+        start: Start,
+        limits: Limits,
+        target: DocumentTarget | None = None,
+    ) -> None:
         self.upload_id = upload_id
         self.project = project
         self.start = start
         self.status: Status = ACTIVE
         self.received = 0
         self._limits = limits
+        self._target = target
         self._hash = sha256()
+        self._requests = RequestText()
         self._last: Taken | None = None
         self._before_last: Sha256 | None = None
-        self._outcome: StoredFile | errors.ApiError | None = None
+        self._outcome: StoredFile | dict[str, object] | errors.ApiError | None = None
+
+    @property
+    def store_id(self) -> str | None:
+        """The File Search store it uploads to, or None when it makes a File."""
+        return None if self._target is None else self._target.store_id
+
+    @property
+    def path(self) -> str:
+        """Where its requests go, below the version (sections 3.3 and 9.2)."""
+        if self._target is None:
+            return "/files"
+        return f"/fileSearchStores/{self._target.store_id}:uploadToFileSearchStore"
 
     def chunk(self, offset: int) -> Chunk:
         """A chunk that would begin at `offset`, ready to be fed.
@@ -73,10 +103,10 @@ class Session:
         tell a repeated request from a wrong one.
         """
         if self.status == ACTIVE and offset == self.received:
-            return Chunk(offset, self._hash)
+            return Chunk(offset, self._hash, self._requests)
         if self._last is not None and offset == self._last.offset:
-            return Chunk(offset, self._before_last)
-        return Chunk(offset, None)
+            return Chunk(offset, self._before_last, self._requests)
+        return Chunk(offset, None, self._requests)
 
     def accept(self, chunk: Chunk, *, finalize: bool, granularity: int = CHUNK_GRANULARITY) -> None:
         """Take a complete chunk, or raise `UploadError` and change nothing.
@@ -103,6 +133,7 @@ class Session:
             self._check(chunk, finalize=finalize, granularity=granularity)
             self.received += chunk.length
             self._hash = chunk.running
+            self._requests = chunk.requests
             self._last = taken
             self._before_last = chunk.before
         if finalize:
@@ -115,9 +146,7 @@ class Session:
         self._check_total(self.received)
         self.status = FINAL
         try:
-            self._outcome = self.project.store(
-                self.start.draft, self.received, self._hash.hexdigest()
-            )
+            self._outcome = self._keep(self.received, self._hash.hexdigest())
         except errors.ApiError as refusal:
             self._outcome = refusal
 
@@ -127,19 +156,27 @@ class Session:
             raise errors.terminated(self.status)
         self.status = CANCELLED
 
-    def file(self) -> StoredFile:
-        """The stored file of a final session; raises the `ApiError` that ended it instead."""
-        if isinstance(self._outcome, errors.ApiError):
-            raise self._outcome
-        if self._outcome is None:
-            raise errors.terminated(self.status)
-        return self._outcome
+    def answer(self) -> dict[str, object]:
+        """The final body: a File, wrapped, or an Operation, not wrapped (sections 3.6 and 9.2).
+
+        Raises the `ApiError` that ended the session instead.
+        """
+        match self._outcome:
+            case errors.ApiError() as refusal:
+                raise refusal
+            case StoredFile() as file:
+                return {"file": file.resource()}
+            case None:
+                raise errors.terminated(self.status)
+            case operation:
+                return operation
 
     def state(self) -> SessionState | None:
-        """What another process needs to go on, or None for a half-received upload."""
-        if self.status == ACTIVE and self.received:
+        """What another process needs to go on, or None for an upload that ends with this one."""
+        if (self.status == ACTIVE and self.received) or self._target is not None:
             return None
         end = self._outcome
+        assert not isinstance(end, dict)  # noqa: S101
         return SessionState(
             self.upload_id,
             self.project.index,
@@ -168,6 +205,15 @@ class Session:
             case Refusal(code, message, status, details):
                 self._outcome = errors.ApiError(code, message, status, details)
 
+    @property
+    def _largest(self) -> int:
+        return self._limits.file_bytes if self._target is None else self._target.largest
+
+    def _keep(self, size: int, digest: str) -> StoredFile | dict[str, object]:
+        if self._target is not None:
+            return self._target.keep(size, digest)
+        return self.project.store(self.start.draft, size, digest, self._requests)
+
     def _check(self, chunk: Chunk, *, finalize: bool, granularity: int) -> None:
         total = chunk.offset + chunk.length
         if self.start.length is not None and total > self.start.length:
@@ -177,8 +223,8 @@ class Session:
                 f"{self.start.length} bytes.",
                 ACTIVE,
             )
-        if total > self._limits.file_bytes:
-            raise errors.UploadError(400, errors.too_large_text(self._limits.file_bytes), ACTIVE)
+        if total > self._largest:
+            raise errors.UploadError(400, errors.too_large_text(self._largest), ACTIVE)
         if finalize:
             self._check_total(total)
         elif chunk.length % granularity:
@@ -217,13 +263,15 @@ class Sessions:
         length: int | None,
         version: str,
         origin: str | None,
+        target: DocumentTarget | None = None,
     ) -> Session:
         """A new session; raises `ApiError` 400 when the announced `length` (bytes) is too large."""
-        if length is not None and length > self._limits.file_bytes:
-            raise errors.too_large(self._limits.file_bytes)
+        largest = self._limits.file_bytes if target is None else target.largest
+        if length is not None and length > largest:
+            raise errors.too_large(largest)
         self._forget_old()
         start = Start(draft, length, version, origin, self._clock.now())
-        session = Session(names.new_upload_id(), project, start, self._limits)
+        session = Session(names.new_upload_id(), project, start, self._limits, target)
         self._sessions[session.upload_id] = session
         return session
 
@@ -236,7 +284,7 @@ class Sessions:
         return session
 
     def state(self) -> list[SessionState]:
-        """What another process needs to go on; half-received uploads are left out."""
+        """What another process needs to go on; half-received ones and stores' are left out."""
         states = (session.state() for session in self)
         return [state for state in states if state is not None]
 

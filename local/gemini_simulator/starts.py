@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from gemini_simulator import chunks, errors
+from gemini_simulator import chunks, errors, stores_uploads
 from gemini_simulator.answers import origin_of, upload_answer
 from gemini_simulator.callers import caller_key, query_key
 from gemini_simulator.limits import CHUNK_GRANULARITY, METADATA_BYTES
@@ -90,7 +90,8 @@ def open_session(
     mime_type: str | None,
 ) -> Session:
     """A session for the metadata in `body`; the body's MIME type goes before the header's."""
-    draft = read_draft(body)
+    target = stores_uploads.target_of(request, upstream, project, body, mime_type)
+    draft = read_draft(body) if target is None else Draft()
     if draft.mime_type is None:
         draft = Draft(draft.file_id, draft.display_name, mime_type)
     return upstream.sessions.open(
@@ -99,6 +100,7 @@ def open_session(
         length=None if length is None else _announced(length),
         version=request.path_params["version"],
         origin=request.headers.get("origin"),
+        target=target,
     )
 
 
@@ -114,7 +116,7 @@ async def read_metadata(request: Request) -> bytes:
 
 def session_url(request: Request, session: Session) -> str:
     """The URL for the chunks; it holds the key iff the client sent it in the query."""
-    path = f"/upload/{session.start.version}/files"
+    path = f"/upload/{session.start.version}{session.path}"
     query = f"upload_id={session.upload_id}&upload_protocol=resumable"
     return f"{origin_of(request)}{path}?{_key_parameter(request)}{query}"
 

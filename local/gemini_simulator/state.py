@@ -1,7 +1,11 @@
-"""What outlives the process: plain values, no keys and no bytes.
+"""What outlives the process: plain values, no keys and no bytes of uploads.
 
 Moments are nanoseconds since the epoch, sizes bytes. Page tokens, limits, faults, the mirror and
-the requests received are not kept: a new process begins without them.
+the requests received are not kept: a new process begins without them. Stores are kept with their
+documents, operations and media; uploads to them are not, finished or not. Generated and
+registered files are kept, and with a file of batch requests its text; caches, batches and model
+calls are not: they only last while someone waits for them. Projects that were added while the
+process ran end with it, as its successor is not given their keys.
 """
 
 # Annotations are read at run time here: they are the format of the state file.
@@ -11,6 +15,7 @@ from typing import Final, Literal
 
 from gemini_simulator.files import StoredFile
 from gemini_simulator.metadata import Start
+from gemini_simulator.stores import Store
 
 ACTIVE: Final = "active"
 FINAL: Final = "final"
@@ -74,6 +79,7 @@ class State:
     events: list[dict[str, object]] = field(default_factory=list)
     projects: list[ProjectState] = field(default_factory=list)
     sessions: list[SessionState] = field(default_factory=list)
+    stores: list[list[Store]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuse sessions of no project."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def upload(request: Request, upstream: Upstream) -> Response:
-    """`POST` and `PUT /upload/{version}/files`."""
+    """`POST` and `PUT /upload/{version}/files`, or `/{store}:uploadToFileSearchStore` there."""
     if "upload_id" in request.query_params:
         return await chunks.answer(request, upstream)
     if request.method != "POST":
@@ -33,7 +33,7 @@ async def upload(request: Request, upstream: Upstream) -> Response:
 
 
 async def resumable(request: Request, upstream: Upstream) -> Response:
-    """`POST` and `PUT /resumable/upload/{version}/files`."""
+    """`POST` and `PUT` of the same paths below `/resumable`."""
     if "upload_id" in request.query_params:
         return await chunks.answer(request, upstream)
     if request.method != "POST":

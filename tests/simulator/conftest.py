@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -104,7 +104,7 @@ class Simulator:
             f"/v1beta/{name}", headers={"x-goog-api-key": key or self.first_key}
         )
 
-    def control(self, path: str, change: dict[str, object] | None = None) -> dict[str, object]:
+    def control(self, path: str, change: Mapping[str, object] | None = None) -> dict[str, object]:
         """Ask the control plane, or change something there."""
         url = f"/_simulator/{path}"
         answer = self.http.get(url) if change is None else self.http.post(url, json=change)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -21,6 +22,21 @@ def test_the_clock_moves(simulator: Simulator) -> None:
     assert moment == pytest.approx(float(str(after["epochSeconds"])), abs=1e-3)
     back = simulator.control("clock", {"offsetSeconds": 0})
     assert float(str(back["epochSeconds"])) - float(str(before["epochSeconds"])) < 60
+
+
+def test_answers_are_dated_by_the_clock_and_deletes_to_the_second_in_the_log(
+    simulator: Simulator,
+) -> None:
+    simulator.advance(HOURS_48)
+    name = simulator.upload(b"12345")["name"]
+    answer = simulator.delete(name)
+    log = cast("list[dict[str, object]]", simulator.control("log")["events"])
+    [deleted] = [event for event in log if (event["event"], event["name"]) == ("deleted", name)]
+    moment = parsedate_to_datetime(answer.headers["date"]).timestamp()
+    assert len(answer.headers.get_list("date")) == 1
+    assert int(cast("float", deleted["at"])) == moment
+    later = parsedate_to_datetime(simulator.get(name).headers["date"]).timestamp()
+    assert 0 <= later - moment < 60
 
 
 def test_a_file_expires_after_48_hours_and_frees_its_bytes(simulator: Simulator) -> None:

@@ -88,6 +88,46 @@ def test_a_new_key_keeps_the_files(simulator: Simulator) -> None:
     assert simulator.send(url, b"x").status_code == 200
 
 
+def test_keys_overlap_until_the_old_ones_are_deleted(simulator: Simulator) -> None:
+    file = simulator.upload()
+    old, new, newest = simulator.first_key, "AQ.new", "AQ.newest"
+
+    def good() -> list[str]:
+        keys = (old, new, newest)
+        return [key for key in keys if simulator.get(file["name"], key=key).status_code == 200]
+
+    simulator.control("rekey", {"index": 0, "key": new, "overlap": True})
+    assert good() == [old, new]
+    simulator.control("rekey", {"index": 0, "key": newest, "overlap": True})
+    assert good() == [old, new, newest]
+    # Every key that is good is in use: no other project may get it.
+    for key in (old, new):
+        change = {"index": 1, "key": key}
+        assert simulator.http.post("/_simulator/rekey", json=change).status_code == 400
+    simulator.control("rekey", {"index": 0, "key": new})
+    assert good() == [new]
+    simulator.control("rekey", {"index": 0, "key": new, "overlap": True})
+    assert good() == [new]
+
+
+def test_a_project_can_be_added(simulator: Simulator) -> None:
+    simulator.upload()
+    assert simulator.control("projects", {"key": "AQ.third"}) == {"index": 2}
+    assert simulator.listing(key="AQ.third").json() == {}
+    file = simulator.upload(b"12", key="AQ.third")
+    assert simulator.get(file["name"]).status_code == 403
+    for path in ("fileSearchStores", "cachedContents", "batches"):
+        assert simulator.get(path, key="AQ.third").status_code == 200
+    assert simulator.project(2)["bytesStored"] == 2
+    simulator.control("reset", {})
+    assert simulator.listing(key="AQ.third").status_code == 400
+
+
+@pytest.mark.parametrize("key", ["", 5, None, "AQ.Simulator-second_key"])
+def test_a_project_cannot_be_added(simulator: Simulator, key: object) -> None:
+    assert simulator.http.post("/_simulator/projects", json={"key": key}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "change",
     [

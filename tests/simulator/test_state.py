@@ -236,6 +236,19 @@ def test_projects_go_by_the_order_of_the_keys(run: Run, path: Path) -> None:
         assert simulator.get(mine["name"], key=FIRST).status_code == 400
 
 
+def test_a_project_that_was_added_ends_with_its_process(run: Run) -> None:
+    with run() as simulator:
+        mine = simulator.upload()
+        simulator.control("projects", {"key": "AQ.added"})
+        simulator.upload(key="AQ.added")
+        simulator.session(key="AQ.added")
+    with run() as simulator:
+        assert simulator.get(mine["name"]).json() == mine
+        assert simulator.listing(key="AQ.added").status_code == 400
+        assert simulator.control("projects", {"key": "AQ.added"}) == {"index": 2}
+        assert simulator.listing(key="AQ.added").json() == {}
+
+
 def test_the_file_is_private_and_whole(run: Run, path: Path) -> None:
     draft = path.with_name("state.json.part")
     draft.write_text("left by a crash")

@@ -183,10 +183,12 @@ def call(
     headers: list[tuple[str, str]] | None = None,
     body: bytes | None = None,
 ) -> Answer:
-    """One request, exactly as told: no header is added but Host and Content-Length."""
+    """One request, exactly as told: no header is added but Content-Length and a missing Host."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
     try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
+        # A second Host is a bad request (RFC 9112, section 3.2), and is refused as one.
+        own_host = any(name.lower() == "host" for name, _ in headers or [])
+        connection.putrequest(method, target, skip_host=own_host, skip_accept_encoding=True)
         for name, value in headers or []:
             connection.putheader(name, value)
         if body is not None:
@@ -291,3 +293,35 @@ def standin(
         },
         options=("--max-environments", "3"),
     )
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The streaming stack, and the directory of the flags it waits for and raises."""
+
+    standin: Standin
+    flags: Path
+
+    def raise_flag(self, name: str) -> None:
+        (self.flags / name).touch()
+
+    def wait_for_flag(self, name: str) -> None:
+        until((self.flags / name).exists, name)
+
+    def open(self, target: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """A response whose body is still to be read."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.standin.port, timeout=DEADLINE)
+        connection.request("GET", target)
+        return connection, connection.getresponse()
+
+
+@pytest.fixture(scope="module")
+def streams(launch: Callable[..., Standin], tmp_path_factory: pytest.TempPathFactory) -> Streams:
+    """The streaming stack."""
+    flags = tmp_path_factory.mktemp("flags")
+    standin = launch(
+        template=STACK / "streaming.yaml",
+        resources={"Environment": {"*": {"FLAGS": str(flags)}}},
+        options=("--max-environments", "2"),
+    )
+    return Streams(standin, flags)

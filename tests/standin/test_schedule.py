@@ -54,6 +54,19 @@ def test_schedule_follows_the_clock(
     }
 
 
+def test_a_held_schedule_begins_nothing_and_goes_on_with_one(
+    ticking: Standin, ticks: Path, wait_until: Callable[[Callable[[], bool], str], None]
+) -> None:
+    assert ticking.control("POST", "/schedule", {"held": True}) == {"held": True}
+    before = len(seen(ticks))
+    ticking.control("POST", "/clock", {"advanceSeconds": 600})
+    # The direct invocation comes after whatever the clock could have caused.
+    ticking.control("POST", "/invoke/TickFunction", {"own": 2})
+    assert seen(ticks)[before:] == [{"own": 2}]
+    assert ticking.control("POST", "/schedule", {"held": False}) == {"held": False}
+    wait_until(lambda: len(seen(ticks)) == before + 2, "what fell due meanwhile")
+
+
 def test_invoke_without_a_body_sends_the_scheduled_event(ticking: Standin) -> None:
     result = ticking.control("POST", "/invoke/TickFunction")["result"]
     assert result["detail-type"] == "Scheduled Event"

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo born without life >&2
+exit 7
