@@ -1,17 +1,22 @@
 """A table on an engine whose transactions are really atomic, and what the ledger's tests need."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from engines import ROOT
-from filegate.adapters.table import Item, Table
+from filegate.adapters.table import Item, Table, Update
 from filegate.ledger import Ledger, Stored
+from filegate.limits import Limits
 from filegate.names import random_characters
+from filegate.outbox import SHARDS
+from filegate.projects import project_key
 from filegate.records import FileRecord, State
-from filegate.registry import Limits, Registry, project_key
+from filegate.registry import Registry
+from filegate.storage_alerts import STORAGE_FILLED
 from filegate.tenants import tenant_key
 from filegate_local import aws
 from local_stack import assert_conserved, read_items
@@ -48,12 +53,54 @@ class AtomicTable:
         Registry(self.table).create_project(project, NOW, capacity)
         return project
 
-    def tenant(self, project: str, storage: int, file: int | None = None) -> str:
-        """A new tenant of `storage` bytes, with files of `file` bytes at most."""
+    def tenant(
+        self,
+        project: str,
+        storage: int,
+        file: int | None = None,
+        **more: Any,  # noqa: ANN401
+    ) -> str:
+        """A new tenant of `storage` bytes, with files of `file` bytes at most, and more limits."""
         tenant = f"t{random_characters(12)}"
-        limits = Limits(storage, storage if file is None else file)
+        limits = Limits(storage, storage if file is None else file, **more)
         Registry(self.table).create_tenant(tenant, project, NOW, limits)
         return tenant
+
+    def set(self, tenant: str, **attributes: int | str | None) -> None:
+        """Change attributes of a tenant's item, as an operator would; None removes one."""
+        kept = {name: value for name, value in attributes.items() if value is not None}
+        settings = ", ".join(f"#{name} = :{name}" for name in kept)
+        removed = ", ".join(f"#{name}" for name in attributes if name not in kept)
+        expression = (f"SET {settings} " if settings else "") + (
+            f"REMOVE {removed}" if removed else ""
+        )
+        values = {f":{name}": value for name, value in kept.items()}
+        self.table.update(Update(tenant_key(tenant), expression, None, values))
+
+    def set_storage(self, tenant: str, storage: int) -> None:
+        """Change a tenant's limit in bytes; what is left changes by the same."""
+        now = self.table.get(tenant_key(tenant))
+        assert now is not None
+        more = storage - int(now["limit"] or 0)
+        self.set(tenant, limit=storage, available=int(now["available"] or 0) + more)
+
+    def number(self, tenant: str, name: str) -> int | None:
+        """A number on a tenant's item; None where it has none."""
+        item = self.table.get(tenant_key(tenant))
+        assert item is not None
+        value = item.get(name)
+        return None if value is None else int(value)
+
+    def alerts(self, tenant: str) -> list[tuple[int, int, int]]:
+        """The storage alerts of a tenant that are to be told: percent, bytes stored, its limit."""
+        found = []
+        for shard in SHARDS:
+            for item in self.table.query(shard).items:
+                event = json.loads(str(item["event"]))
+                if event["type"] == STORAGE_FILLED and event["data"]["tenant"] == tenant:
+                    data = event["data"]
+                    found.append((data["percent"], data["storedBytes"], data["storageBytes"]))
+        return sorted(found)
 
     def tenant_available(self, tenant: str) -> int:
         """Bytes a tenant has left."""
@@ -103,4 +150,4 @@ def stored(size: int) -> Stored:
 
 def settle(ledger: Ledger, record: FileRecord, size: int) -> FileRecord:
     """Settle a reservation with `size` bytes."""
-    return ledger.settle(record, stored(size), NOW, NOW + 48 * HOUR, 0)
+    return ledger.settle(record, stored(size), NOW + 48 * HOUR, 0)

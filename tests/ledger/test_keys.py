@@ -5,26 +5,31 @@ import pytest
 from atomic_table import NOW, AtomicTable
 from filegate.errors import KEY_INVALID, StatusError
 from filegate.registry import AlreadyExists, Registry
-from filegate.tenants import FILES_READ, FILES_WRITE, Tenants
+from filegate.seals import KeyRing, Sealer
+from filegate.tenants import FILES_READ, FILES_WRITE, Credential, Tenants
+from filegate.tokens import PURPOSE
+
+RING = KeyRing("k1", {"k1": "a" * 32})
+TOKENS = Sealer(PURPOSE, lambda: RING, lambda: RING)
 
 
 def test_a_key_opens_its_tenant_and_only_while_it_lasts(table: AtomicTable) -> None:
     tenant = table.tenant(table.project(1_000), 500, file=100)
     key = Registry(table.table).issue_key(tenant, "test", NOW, [FILES_READ], NOW + 10)
-    caller = Tenants(table.table).authenticate(key, NOW)
+    caller = Tenants(table.table, TOKENS).authenticate(Credential(key), NOW)
     assert (caller.tenant.id, caller.tenant.max_file_bytes) == (tenant, 100)
     assert caller.require(FILES_READ) == caller.tenant
     with pytest.raises(StatusError, match="files:write"):
         caller.require(FILES_WRITE)
     with pytest.raises(StatusError) as refused:
-        Tenants(table.table).authenticate(key, NOW + 10)
+        Tenants(table.table, TOKENS).authenticate(Credential(key), NOW + 10)
     assert refused.value.status == KEY_INVALID
 
 
 def test_an_unknown_key_of_a_known_tenant_is_refused(table: AtomicTable) -> None:
     tenant = table.tenant(table.project(1_000), 500)
     with pytest.raises(StatusError) as refused:
-        Tenants(table.table).authenticate(f"fg_{tenant}_{'x' * 43}", NOW)
+        Tenants(table.table, TOKENS).authenticate(Credential(f"fg_{tenant}_{'x' * 43}"), NOW)
     assert refused.value.status == KEY_INVALID
 
 

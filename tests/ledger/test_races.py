@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from atomic_table import NOW, AtomicTable, reservation, settle
 from filegate.ledger import Ledger, ProjectShort, RecordChanged, TenantShort
+from filegate.tenants import tenant_key
 
 THREADS = 64
 
@@ -88,3 +89,32 @@ def test_one_file_settled_abandoned_and_released_by_all_ends_once(table: AtomicT
     assert outcomes.count("settled") + outcomes.count("abandoned") == 1
     assert outcomes.count("released") <= outcomes.count("settled")
     table.assert_conserved()
+
+
+def test_one_document_settled_and_abandoned_by_all_ends_once(table: AtomicTable) -> None:
+    project = table.project(10**6)
+    tenant = table.tenant(project, 1_000)
+    ledger = Ledger(table.patient())
+    record = reservation(tenant, project, 700, store="s-1")
+    ledger.reserve(record)
+
+    def settle_it() -> str:
+        try:
+            ledger.settle_document(record, 500, NOW)
+        except RecordChanged:
+            return "changed"
+        return "settled"
+
+    def abandon_it() -> str:
+        try:
+            ledger.abandon(record)
+        except RecordChanged:
+            return "changed"
+        return "abandoned"
+
+    outcomes = at_once([settle_it, abandon_it] * (THREADS // 2))
+    assert outcomes.count("settled") + outcomes.count("abandoned") == 1
+    items = table.table.query(tenant_key(tenant).pk, "USAGE#").items
+    counted = [(item["documents"], item["documentBytes"]) for item in items]
+    assert counted == ([(1, 500)] if "settled" in outcomes else [])
+    assert table.tenant_available(tenant) == 1_000

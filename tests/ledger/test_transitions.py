@@ -17,6 +17,7 @@ from filegate.ledger import (
 )
 from filegate.records import DUE_SHARDS, State, due_shard, shard_name
 from filegate.tenants import tenant_key
+from filegate.usage_reports import Span, Step, UsageReports
 
 
 @pytest.fixture
@@ -31,12 +32,13 @@ def tenant(table: AtomicTable, project: str) -> str:
     return table.tenant(project, 500)
 
 
-def usage(table: AtomicTable, tenant: str) -> dict[str, int]:
-    totals: dict[str, int] = {}
-    for item in table.table.query(tenant_key(tenant).pk, "USAGE#").items:
-        for name in ("uploads", "bytesIn", "releases", "byteSeconds"):
-            totals[name] = totals.get(name, 0) + int(item.get(name) or 0)
-    return totals
+def usage(table: AtomicTable, tenant: str, now: int = NOW) -> dict[str, int]:
+    span = Span(NOW - HOUR, NOW + 60 * HOUR, Step.TENANT)
+    amounts = [row.amounts for row in UsageReports(table.table).rows(tenant, span, now)]
+    return {
+        name: sum(one.get(name, 0) for one in amounts)
+        for name in ("uploads", "bytesIn", "releases", "byteSeconds")
+    }
 
 
 def test_reserve_takes_the_bytes_from_tenant_and_project(
@@ -168,6 +170,99 @@ def test_settling_twice_counts_once(
     assert table.tenant_available(tenant) == 400
 
 
+def documents(table: AtomicTable, tenant: str) -> tuple[int, int]:
+    """Documents and their bytes, as counted."""
+    items = table.table.query(tenant_key(tenant).pk, "USAGE#").items
+    return (
+        sum(int(item.get("documents") or 0) for item in items),
+        sum(int(item.get("documentBytes") or 0) for item in items),
+    )
+
+
+@pytest.mark.parametrize("actual", [0, 1, 300, 999])
+def test_settling_a_document_gives_all_its_bytes_back_and_counts_it(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str, actual: int
+) -> None:
+    record = reservation(tenant, project, 300, store="s-1")
+    ledger.reserve(record)
+    assert ledger.find_at(record.key) == record
+    assert (table.tenant_available(tenant), table.project_available(project)) == (200, 700)
+    ledger.settle_document(record, actual, NOW)
+    assert ledger.find_at(record.key) is None
+    assert (table.tenant_available(tenant), table.project_available(project)) == (500, 1_000)
+    assert documents(table, tenant) == (1, actual)
+    assert usage(table, tenant) == {"uploads": 0, "bytesIn": 0, "releases": 0, "byteSeconds": 0}
+
+
+@pytest.mark.parametrize("first", ["settle", "abandon"])
+@pytest.mark.parametrize("second", ["settle", "abandon"])
+def test_a_document_ends_once(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str, first: str, second: str
+) -> None:
+    record = reservation(tenant, project, 300, store="s-1")
+    ledger.reserve(record)
+    ways = {
+        "settle": lambda: ledger.settle_document(record, 100, NOW),
+        "abandon": lambda: ledger.abandon(record),
+    }
+    ways[first]()
+    with pytest.raises(RecordChanged) as changed:
+        ways[second]()
+    assert changed.value.current is None
+    assert documents(table, tenant) == ((1, 100) if first == "settle" else (0, 0))
+    assert table.tenant_available(tenant) == 500
+
+
+def test_a_document_that_changed_meanwhile_is_not_settled(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
+) -> None:
+    record = reservation(tenant, project, 300, store="s-1")
+    ledger.reserve(record)
+    with pytest.raises(RecordChanged) as changed:
+        ledger.settle_document(replace(record, reservation="another"), 100, NOW)
+    assert changed.value.current == record
+    assert documents(table, tenant) == (0, 0)
+
+
+def test_a_document_and_a_file_of_one_id_are_two(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
+) -> None:
+    file = reservation(tenant, project, 100)
+    document = reservation(tenant, project, 50, file_id=file.file_id, store="s-1")
+    ledger.reserve(file)
+    ledger.reserve(document)
+    assert list(ledger.records(tenant)) == [file, document]
+    assert ledger.page(tenant, None, 10) == ([file], None)
+    assert ledger.find(tenant, file.file_id) == file
+    assert ledger.find_many(tenant, [file.file_id, "other"]) == [file, None]
+    ledger.settle_document(document, 50, NOW)
+    assert list(ledger.records(tenant)) == [file]
+    assert table.tenant_available(tenant) == 400
+
+
+def test_documents_are_marked_moved_and_found_when_they_are_due(
+    ledger: Ledger, project: str, tenant: str
+) -> None:
+    record = reservation(tenant, project, 1, due_at=NOW - 30 * HOUR, store="s-1")
+    ledger.reserve(record)
+    shard = due_shard(record.reservation)
+    assert record.key in list(ledger.due(shard, NOW - 30 * HOUR))
+    ledger.mark_closing(record.key, record.reservation, "sealed", NOW, NOW - 29 * HOUR)
+    closing = ledger.find_at(record.key)
+    assert closing is not None
+    assert (closing.closing, closing.store, closing.session) == (True, "s-1", "sealed")
+    moved = ledger.appoint(closing, NOW - 28 * HOUR, 1)
+    assert ledger.find_at(record.key) == moved
+    ledger.settle_document(moved, 1, NOW)
+    assert record.key not in list(ledger.due(shard, NOW))
+
+
+def test_counts_without_bytes_add_up(table: AtomicTable, ledger: Ledger, tenant: str) -> None:
+    ledger.count(tenant, NOW, documents=1)
+    ledger.count(tenant, NOW, documents=2, documentBytes=3)
+    assert documents(table, tenant) == (3, 3)
+
+
 def test_releasing_twice_gives_back_once_and_counts_byte_seconds(
     table: AtomicTable, ledger: Ledger, project: str, tenant: str
 ) -> None:
@@ -179,7 +274,7 @@ def test_releasing_twice_gives_back_once_and_counts_byte_seconds(
         ledger.release(settled, NOW + 9_000)
     assert changed.value.current is None
     assert table.tenant_available(tenant) == 500
-    assert usage(table, tenant) == {
+    assert usage(table, tenant, NOW + 9_000) == {
         "uploads": 1,
         "bytesIn": 200,
         "releases": 1,
@@ -193,7 +288,40 @@ def test_byte_seconds_end_when_the_file_expired_not_when_the_janitor_came(
     record = reservation(tenant, project, 3)
     ledger.reserve(record)
     ledger.release(settle(ledger, record, 3), NOW + 50 * HOUR)
-    assert usage(table, tenant)["byteSeconds"] == 3 * 48 * 3_600
+    assert usage(table, tenant, NOW + 50 * HOUR)["byteSeconds"] == 3 * 48 * 3_600
+
+
+@pytest.mark.parametrize(
+    ("deleted_at", "seconds"), [(NOW + 7_000, 7), (NOW + 49 * HOUR, 48 * 3_600), (NOW - 9_000, 0)]
+)
+def test_byte_seconds_end_when_upstream_deleted_the_file_within_its_life(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str, deleted_at: int, seconds: int
+) -> None:
+    record = reservation(tenant, project, 3)
+    ledger.reserve(record)
+    ledger.release(settle(ledger, record, 3), NOW + 49 * HOUR, deleted_at)
+    assert usage(table, tenant, NOW + 50 * HOUR)["byteSeconds"] == 3 * seconds
+
+
+@pytest.mark.parametrize(
+    ("created_at", "seconds"),
+    [(NOW + 1_999, 99), (NOW - 30_000, 130), (0, 160), (NOW + 10 * HOUR, 0)],
+    ids=["later", "another clock", "nowhere near", "in the future"],
+)
+def test_byte_seconds_begin_when_upstream_stored_the_file_about_when_it_was_uploaded(
+    table: AtomicTable,
+    ledger: Ledger,
+    project: str,
+    tenant: str,
+    created_at: int,
+    seconds: int,
+) -> None:
+    record = reservation(tenant, project, 3)
+    ledger.reserve(record)
+    there = replace(stored(3), created_at=created_at)
+    settled = ledger.settle(record, there, NOW + 48 * HOUR, 0)
+    ledger.release(settled, NOW + 100_000)
+    assert usage(table, tenant, NOW + 20 * HOUR)["byteSeconds"] == 3 * seconds
 
 
 def test_a_stored_file_cannot_be_abandoned_nor_a_reservation_released_as_stored(

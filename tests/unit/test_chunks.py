@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filegate import pages, sessions
+from filegate import pages, sessions, tokens
 from filegate.adapters.table import Key, TableUnavailable
 from filegate.chunks import Admission, Chunk, SessionRefused, admit
 from filegate.errors import StatusError
@@ -15,6 +15,8 @@ from filegate.ledger import Ledger, RecordChanged
 from filegate.records import CLOSING_LOOK, FileRecord, State
 from filegate.seals import KeyRing, Sealer
 from filegate.sessions import GRANULARITY, Session
+from filegate.tenants import Credential
+from filegate.tokens import Token
 
 NOW = 1_739_572_413_000
 EXPIRES = NOW + 60_000
@@ -26,6 +28,8 @@ OTHER_PURPOSE = Sealer(pages.PURPOSE, lambda: RING, lambda: RING)
 FORGER_RING = KeyRing("k1", {"k1": "b" * 32})
 FORGER = Sealer(sessions.PURPOSE, lambda: FORGER_RING, lambda: FORGER_RING)
 
+TOKENS = Sealer(tokens.PURPOSE, lambda: RING, lambda: RING)
+
 SESSION = Session(
     tenant="acme",
     file_id="acme0001abc",
@@ -36,6 +40,8 @@ SESSION = Session(
     expires_at=EXPIRES,
 )
 SEALED = SESSION.seal(SEALER)
+TO_STORE = replace(SESSION, store="reports-abc123")
+SEALED_TO_STORE = TO_STORE.seal(SEALER)
 RECORD = FileRecord(
     tenant="acme",
     file_id="acme0001abc",
@@ -71,12 +77,14 @@ def chunk(
     sealed: str = SEALED,
     version: str = "v1beta",
     key: str | None = None,
+    origin: str | None = None,
+    to_store: bool = False,
 ) -> Chunk:
-    return Chunk(version, sealed, command, offset, key)
+    return Chunk(version, sealed, command, offset, Credential(key, origin), to_store)
 
 
 def attempt(what: Chunk, ledger: FakeLedger, now: int = NOW) -> Admission:
-    return admit(what, SEALER, cast("Ledger", ledger), now)
+    return admit(what, SEALER, TOKENS, cast("Ledger", ledger), now)
 
 
 @pytest.fixture
@@ -224,7 +232,14 @@ def test_no_plain_chunk_passes_that_cannot_fit(chunks: int, reserved: int) -> No
             attempt(chunk("upload", str(offset), sealed=sealed), FakeLedger())
 
 
+def token_of(tenant: str, expires_at: int = EXPIRES) -> Token:
+    return Token("t1", tenant, "0" * 64, ("files:write",), 1, 1, (), None, expires_at)
+
+
 ACME_KEY = "fg_acme_" + "a" * 43
+ACME_TOKEN = token_of("acme").seal(TOKENS)
+PAGE = "https://app.example.com"
+OF_A_PAGE = replace(SESSION, origins=f"https://www.example.com {PAGE}")
 GLOBEX_KEY = "fg_globex_" + "a" * 43
 
 
@@ -243,9 +258,23 @@ GLOBEX_KEY = "fg_globex_" + "a" * 43
         pytest.param(chunk(key=GLOBEX_KEY), id="another tenant's key"),
         pytest.param(chunk(key="AIzaSyA"), id="no tenant's key"),
         pytest.param(chunk(key=ACME_KEY.upper()), id="key in capitals"),
+        pytest.param(chunk(key=token_of("globex").seal(TOKENS)), id="another tenant's token"),
+        pytest.param(chunk(key=ACME_TOKEN[:-1]), id="truncated token"),
+        pytest.param(chunk(key=token_of("acme").seal(FORGER)), id="forged token"),
+        pytest.param(chunk(key=f"fgt_{SEALED}"), id="session as a token"),
+        pytest.param(
+            chunk(sealed=OF_A_PAGE.seal(SEALER), origin="https://evil.example.com"),
+            id="another page",
+        ),
+        pytest.param(chunk(sealed=OF_A_PAGE.seal(SEALER), origin="null"), id="a page of no origin"),
+        pytest.param(
+            chunk(sealed=OF_A_PAGE.seal(SEALER), origin=PAGE[:-4]), id="part of an origin"
+        ),
         pytest.param(chunk(version="v2"), id="unknown version"),
         pytest.param(chunk(version=""), id="no version"),
         pytest.param(chunk(version="V1"), id="version in capitals"),
+        pytest.param(chunk(to_store=True), id="a file's session on the route of stores"),
+        pytest.param(chunk(sealed=SEALED_TO_STORE), id="a store's session on the route of files"),
     ],
 )
 @pytest.mark.parametrize("command", ["upload, finalize", "cancel", "query", "nonsense"])
@@ -260,9 +289,21 @@ def test_one_answer_for_who_has_no_business_here(
     assert ledger.marked == []
 
 
-@pytest.mark.parametrize("key", [None, "", ACME_KEY])
+@pytest.mark.parametrize(
+    "key", [None, "", ACME_KEY, ACME_TOKEN, token_of("acme", NOW - 1).seal(TOKENS)]
+)
 def test_no_key_or_ones_own(ledger: FakeLedger, key: str | None) -> None:
     assert attempt(chunk(key=key), ledger).session == SESSION
+
+
+@pytest.mark.parametrize("origin", [None, PAGE, "https://www.example.com"])
+def test_a_chunk_comes_from_an_allowed_page_or_from_none(
+    ledger: FakeLedger, origin: str | None
+) -> None:
+    of_a_page = chunk(sealed=OF_A_PAGE.seal(SEALER), origin=origin)
+
+    assert attempt(of_a_page, ledger).session == OF_A_PAGE
+    assert attempt(chunk(origin="https://any.example.com"), ledger).session == SESSION
 
 
 def test_a_session_lasts_until_its_moment(ledger: FakeLedger) -> None:
@@ -314,3 +355,20 @@ def test_a_ledger_out_of_reach_lets_no_end_pass() -> None:
     with pytest.raises(TableUnavailable):
         attempt(chunk("upload, finalize"), ledger)
     assert attempt(chunk("upload"), ledger).session == SESSION
+
+
+def test_a_chunk_to_a_store_marks_the_documents_record(ledger: FakeLedger) -> None:
+    what = chunk("upload, finalize", sealed=SEALED_TO_STORE, to_store=True)
+
+    assert attempt(what, ledger) == Admission(TO_STORE, "upload, finalize", 0)
+
+    key = Key("TENANT#acme", "DOCUMENT#acme0001abc")
+    assert ledger.marked == [(key, "reservation-1", SEALED_TO_STORE, NOW, NOW + CLOSING_LOOK)]
+
+
+@pytest.mark.parametrize("command", ["upload, finalize", "finalize", "cancel"])
+def test_a_documents_end_sent_again_passes_though_its_record_is_gone(command: str) -> None:
+    ledger = FakeLedger(RecordChanged(None))
+
+    what = chunk(command, sealed=SEALED_TO_STORE, to_store=True)
+    assert attempt(what, ledger).session == TO_STORE

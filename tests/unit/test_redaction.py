@@ -80,3 +80,32 @@ def test_json_that_keeps_its_letters() -> None:
     secret = 'quo"te-é-secret'
     text = json.dumps({"a": secret}, ensure_ascii=False)
     assert knowing(secret).redact(text) == json.dumps({"a": REDACTED})
+
+
+@given(
+    st.lists(st.one_of(st.binary(max_size=20), st.just(KEY.encode())), max_size=6),
+    st.lists(st.integers(1, 12), min_size=1, max_size=40),
+)
+def test_a_stream_is_redacted_however_it_is_cut(parts: list[bytes], sizes: list[int]) -> None:
+    whole = b"".join(parts)
+    stream = knowing(KEY).stream()
+    passed, rest, turn = b"", whole, 0
+    while rest:
+        size = sizes[turn % len(sizes)]
+        passed += stream.feed(rest[:size])
+        rest, turn = rest[size:], turn + 1
+    passed += stream.finish()
+
+    assert KEY.encode() not in passed
+    assert passed == whole.replace(KEY.encode(), REDACTED.encode())
+
+
+def test_a_stream_holds_back_only_what_may_begin_a_secret() -> None:
+    stream = knowing(KEY).stream()
+
+    assert stream.feed(b"data: {}\r\n\r\n") == b"data: {}\r\n\r\n"
+    assert stream.feed(b"x AIza") == b"x "
+    assert stream.feed(b"tec") == b"AIzatec"
+    assert stream.feed(b"x AI") == b"x "
+    assert stream.finish() == b"AI"
+    assert stream.finish() == b""

@@ -38,3 +38,11 @@ def test_the_public_url_may_be_left_to_the_request() -> None:
     environment = {key: text for key, text in ENVIRONMENT.items() if key != "PUBLIC_BASE_URL"}
 
     assert Settings.read(environment).public_base_url == ""
+
+
+def test_a_bus_and_how_often_requests_are_counted_may_be_set() -> None:
+    usual = Settings.read(ENVIRONMENT)
+    assert (usual.event_bus, usual.requests_counted_every) == ("", 5.0)
+    more = {"EVENT_BUS": "billing", "REQUESTS_COUNTED_EVERY": "0"}
+    chosen = Settings.read({**ENVIRONMENT, **more})
+    assert (chosen.event_bus, chosen.requests_counted_every) == ("billing", 0.0)

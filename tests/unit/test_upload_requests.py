@@ -156,7 +156,14 @@ def test_other_commands_are_refused(command: str) -> None:
     assert repr(command[:40]) in refusal.value.status.message
 
 
-MIME_TYPES = ["text/plain", "a/b", "text/plain; charset=utf-8", "video/x.y+z", "application/vnd.a"]
+MIME_TYPES = [
+    "text/plain",
+    "a/b",
+    "text/plain; charset=utf-8",
+    "video/x.y+z",
+    "application/vnd.a",
+    "jsonl",
+]
 NO_MIME_TYPES = [
     "text",
     "/plain",

@@ -12,10 +12,10 @@ from filegate.errors import Status, StatusError, invalid_argument
 from filegate.instants import Instant, format_rfc3339
 from filegate.ledger import Ledger, RecordChanged
 from filegate.names import VERSIONS
-from filegate.records import CLOSING_LOOK, State, file_key
+from filegate.records import CLOSING_LOOK, FileRecord, State, record_key
 from filegate.seals import SealBroken, Sealer
 from filegate.sessions import GRANULARITY, Session
-from filegate.tenants import tenant_of_key
+from filegate.tenants import Credential, tenant_of_credential
 
 _UPLOAD: Final = frozenset({"upload"})
 _UPLOAD_FINALIZE: Final = frozenset({"upload", "finalize"})
@@ -38,7 +38,9 @@ class Chunk:
     sealed_session: str
     command: str | None
     offset: str | None
-    tenant_key: str | None
+    credential: Credential
+    to_store: bool = False
+    """Whether it came on the chunk route of stores."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Admission:
     offset: int | None
 
 
-def admit(chunk: Chunk, sealer: Sealer, ledger: Ledger, now: Instant) -> Admission:
-    """What of a chunk may pass, and under which session.
+def admit(chunk: Chunk, sealer: Sealer, tokens: Sealer, ledger: Ledger, now: Instant) -> Admission:
+    """What of a chunk may pass, and under which session; `tokens` seals browser tokens.
 
     Raises SessionRefused where the caller has no business with the session, StatusError where the
     chunk itself is wrong.
@@ -62,9 +64,16 @@ def admit(chunk: Chunk, sealer: Sealer, ledger: Ledger, now: Instant) -> Admissi
         session = Session.open(chunk.sealed_session, sealer)
     except SealBroken:
         raise SessionRefused from None
-    # Python sends no key with chunks, JS and Go do (wire 3.4). The URL is the credential; a key
-    # that comes along must not be another tenant's.
-    if chunk.tenant_key and tenant_of_key(chunk.tenant_key) != session.tenant:
+    # Upstream keeps store uploads under another path, where a file's session means nothing.
+    if chunk.to_store is (session.store is None):
+        raise SessionRefused
+    # Python sends no key with chunks, JS and Go do (wire 3.4). The URL is the credential; a key or
+    # token that comes along must not be another tenant's. A token that has expired meanwhile is
+    # good enough: it was good at the start, and the session has an end of its own.
+    key = chunk.credential.key
+    if key and tenant_of_credential(key, tokens) != session.tenant:
+        raise SessionRefused
+    if not session.admits(chunk.credential.origin):
         raise SessionRefused
     if now >= session.expires_at:
         raise StatusError(_session_expired(session))
@@ -118,21 +127,24 @@ def _read_offset(text: str | None, command: frozenset[str], session: Session) ->
 def _mark_closing(session: Session, sealed: str, ledger: Ledger, now: Instant) -> None:
     try:
         ledger.mark_closing(
-            file_key(session.tenant, session.file_id),
+            record_key(session.tenant, session.file_id, session.store),
             session.reservation,
             sealed,
             now,
             now + CLOSING_LOOK,
         )
     except RecordChanged as change:
-        settled = change.current
-        if (
-            settled is not None
-            and settled.state is State.STORED
-            and settled.reservation == session.reservation
-        ):
-            return  # Sent again after it succeeded: upstream answers as it did before.
-        raise StatusError(_SESSION_ENDED) from None
+        if not _answers_again(change.current, session):
+            raise StatusError(_SESSION_ENDED) from None
+
+
+def _answers_again(current: FileRecord | None, session: Session) -> bool:
+    """Whether upstream may be asked again: the upload has ended there, and stays as it ended."""
+    if current is None:
+        # A document's record goes with its settlement. If it was abandoned before the session
+        # expired, upstream had ended the upload: either way no byte can be stored any more.
+        return session.store is not None
+    return current.state is State.STORED and current.reservation == session.reservation
 
 
 _SESSION_ENDED: Final = Status(

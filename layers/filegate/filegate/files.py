@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from filegate.adapters.upstream import Upstream
-from filegate.appointments import DELETING_LOOK, Keeper
+from filegate.appointments import DELETING_LOOK, Keeper, believable
 from filegate.errors import StatusError, file_not_found
 from filegate.instants import Instant
 from filegate.ledger import Ledger, RecordChanged
-from filegate.names import owned_file_id
+from filegate.names import candidate_ids
 from filegate.records import FileRecord
 from filegate.tenants import Tenant
 
@@ -48,6 +48,8 @@ class Files:
         `from_upstream` asks for it in any case (`Cache-Control: no-cache`). Raises StatusError.
         """
         record = self._find(tenant, file_id)
+        if record is not None and not tenant.may_read(record):
+            raise StatusError(file_not_found(file_id))
         if (record is not None and record.closing) or (
             record is not None and record.alive(now) and (record.processing or from_upstream)
         ):
@@ -93,27 +95,36 @@ class Files:
         still has the file and finishes the delete, or forgets it.
         """
         record = self._find(tenant, file_id)
+        if record is not None and not tenant.may_delete(record):
+            raise StatusError(file_not_found(file_id))
         if record is not None and record.closing:
             record = self._keeper.keep(record, now)
         if record is None or not record.alive(now):
             raise StatusError(file_not_found(file_id))
+        deleted_at: Instant | None = None
         try:
             record = self._ledger.appoint(record, now + DELETING_LOOK)
-            self._upstream.delete_file(record.project, record.file_id)
-            self._ledger.release(record, now)
+            deleted_at = believable(self._upstream.delete_file(record.project, record.file_id), now)
+            self._ledger.release(record, now, deleted_at)
         except RecordChanged as change:
-            self._finish_delete(change.current, record, now)
+            self._finish_delete(change.current, record, now, deleted_at)
 
-    def _finish_delete(self, current: FileRecord | None, wanted: FileRecord, now: Instant) -> None:
+    def _finish_delete(
+        self,
+        current: FileRecord | None,
+        wanted: FileRecord,
+        now: Instant,
+        deleted_at: Instant | None,
+    ) -> None:
         """Somebody else moved the record meanwhile: go on from how it stands, or be done."""
         if current is None or current.reservation != wanted.reservation:
             return
-        self._upstream.delete_file(current.project, current.file_id)
+        again = believable(self._upstream.delete_file(current.project, current.file_id), now)
         try:
-            self._ledger.release(current, now)
+            self._ledger.release(current, now, again if deleted_at is None else deleted_at)
         except RecordChanged:
             return
 
     def _find(self, tenant: Tenant, file_id: str) -> FileRecord | None:
-        full = owned_file_id(tenant.tag, file_id)
-        return None if full is None else self._ledger.find(tenant.id, full)
+        found = self._ledger.find_many(tenant.id, candidate_ids(tenant.tag, file_id))
+        return next((record for record in found if record is not None), None)

@@ -1,4 +1,8 @@
-"""Janitor: keeps every appointment that is due, so that nothing waits for a visitor."""
+"""Janitor: keeps every appointment that is due, so that nothing waits for a visitor.
+
+Due are records of files, and hours of usage that are over. What is to be told of waits in the
+outbox, and is published when all that is due is done.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +14,9 @@ from filegate.adapters.table import Key
 from filegate.appointments import CannotKeep, Keeper, pause
 from filegate.instants import SECOND, Instant
 from filegate.ledger import Ledger, RecordChanged
+from filegate.outbox import Outbox
 from filegate.records import DUE_SHARDS, shard_name
+from filegate.usage_hours import UsageHours, is_usage_key
 
 _AT_ONCE: Final = 16
 _BATCH: Final = 64
@@ -25,6 +31,12 @@ class Round:
     lag: int = 0
     complete: bool = True
     """False if time ran out before everything that was due had been kept."""
+    hours: int = 0
+    """Records of usage that were closed."""
+    events: int = 0
+    """Events that were published."""
+    untold: int = 0
+    """Events that the bus did not take."""
 
     def __add__(self, other: "Round") -> "Round":
         return Round(
@@ -32,22 +44,33 @@ class Round:
             self.failed + other.failed,
             max(self.lag, other.lag),
             self.complete and other.complete,
+            self.hours + other.hours,
+            self.events + other.events,
+            self.untold + other.untold,
         )
 
 
 class Janitor:
     """Makes rounds. Two at once do no harm: each keeping is guarded by the record's state."""
 
-    def __init__(self, ledger: Ledger, keeper: Keeper) -> None:
+    def __init__(self, ledger: Ledger, keeper: Keeper, hours: UsageHours, outbox: Outbox) -> None:
         self._ledger = ledger
         self._keeper = keeper
+        self._hours = hours
+        self._outbox = outbox
 
     def make_round(self, now: Instant, time_is_left: Callable[[], bool]) -> Round:
-        """Keep what is due, shard by shard, as long as `time_is_left`.
+        """Keep what is due, shard by shard, then publish, as long as `time_is_left`.
 
         An appointment that cannot be kept, because upstream does not answer, is moved a little, so
         that it does not stand in the way of the others. Raises what the ledger raises.
         """
+
+        def keep(key: Key) -> Round:
+            if is_usage_key(key):
+                return self.close_now(key, now, time_is_left)
+            return self.keep_now(key, now)
+
         total = Round()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for number in range(DUE_SHARDS):
@@ -55,9 +78,14 @@ class Janitor:
                 while batch := list(islice(due, _BATCH)):
                     if not time_is_left():
                         return total + Round(complete=False)
-                    for done in pool.map(lambda key: self.keep_now(key, now), batch):
+                    for done in pool.map(keep, batch):
                         total += done
-        return total
+        published = self._outbox.publish(time_is_left)
+        return total + Round(events=published.events, untold=published.failed)
+
+    def close_now(self, key: Key, now: Instant, time_is_left: Callable[[], bool]) -> Round:
+        """Close the hour of usage at a key, if it is due."""
+        return Round(hours=self._hours.close(key, now, time_is_left))
 
     def keep_now(self, key: Key, now: Instant) -> Round:
         """Keep the appointment of the record at a key, if there is one and it is due."""

@@ -8,6 +8,7 @@ A name the client chose becomes `tag + name`.
 
 import re
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
 from filegate.errors import FILE_NAME_INVALID, StatusError, invalid_argument
@@ -24,7 +25,13 @@ _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _TIME_DIGITS: Final = 9
 _RANDOM_DIGITS: Final = 8
 _FILE_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_UPSTREAM_ID: Final = 128
+"""Characters of an id that upstream chose; generated files have longer ones than 40 (wire 7)."""
+_GENERATED: Final = re.compile(
+    rf"[a-z0-9]{{{TAG_LENGTH}}}[01][0-9a-z]{{{_TIME_DIGITS - 1}}}[a-z0-9]{{{_RANDOM_DIGITS}}}"
+)
 _TAG: Final = re.compile(rf"[a-z0-9]{{{TAG_LENGTH}}}")
+_FILE_URI: Final = re.compile(r"(?:https?://[^?#]+/)?files/([a-z0-9-]{1,128})(?:[:?].*)?")
 
 
 def random_characters(count: int) -> str:
@@ -50,6 +57,30 @@ def new_file_id(tag: str, now: Instant) -> str:
         rest, digit = divmod(rest, 36)
         digits = _ALPHABET[digit] + digits
     return tag + digits + random_characters(_RANDOM_DIGITS)
+
+
+def is_generated_id(file_id: str) -> bool:
+    """Whether an id has the form that `new_file_id` gives, with a time before the year 2148."""
+    return _GENERATED.fullmatch(file_id) is not None
+
+
+def file_id_of_uri(uri: str) -> str | None:
+    """The file id in a name, a URI or a download URI as upstream writes them; None in any other."""
+    match = _FILE_URI.fullmatch(uri)
+    return None if match is None else match[1]
+
+
+def candidate_ids(tag: str, file_id: str) -> Sequence[str]:
+    """The full ids that a file of a tenant may have, for an id as the client wrote it.
+
+    The likelier comes first. A file whose name upstream chose (registered, generated) is recorded
+    under that name as it is. An id of another tenant has no record here under either.
+    """
+    full = owned_file_id(tag, file_id)
+    if full == file_id:
+        return (full,)
+    exact = (file_id,) if _FILE_ID.fullmatch(file_id) and len(file_id) <= _UPSTREAM_ID else ()
+    return exact if full is None else (full, *exact)
 
 
 def owned_file_id(tag: str, file_id: str) -> str | None:

@@ -27,8 +27,8 @@ def open_position(tenant: str, token: str, sealer: Sealer) -> str:
     return str(position)
 
 
-def read_page_size(text: str | None) -> int:
-    """Files per page as the client asks, 100 at most. Raises StatusError unless a whole number.
+def read_page_size(text: str | None, most: int = MAX_PAGE_SIZE) -> int:
+    """Resources per page as the client asks, `most` at most. Raises StatusError for no number.
 
     As upstream, zero means the default.
     """
@@ -37,8 +37,8 @@ def read_page_size(text: str | None) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise StatusError(
             invalid_argument(
-                f"pageSize is {text[:40]!r}; it must be a whole number from 1 to {MAX_PAGE_SIZE}.",
+                f"pageSize is {text[:40]!r}; it must be a whole number from 1 to {most}.",
                 "pageSize",
             )
         )
-    return min(int(text) or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+    return min(int(text) or DEFAULT_PAGE_SIZE, most)

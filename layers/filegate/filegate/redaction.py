@@ -4,6 +4,7 @@ By value and not by pattern: upstream keys change shape (`AIza…`, `AQ.…`), t
 """
 
 import json
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -41,6 +42,45 @@ class Redactor:
             if form in text:
                 text = text.replace(form, REDACTED)
         return text
+
+    def stream(self) -> "StreamRedactor":
+        """A redactor for one stream of bytes, of the secrets learnt so far."""
+        return StreamRedactor([form.encode() for form in self._forms])
+
+
+class StreamRedactor:
+    """Removes secrets from bytes that come in pieces, also where one is cut in two.
+
+    Only what may be the beginning of a secret is held back, so pieces pass on without delay.
+    """
+
+    def __init__(self, forms: Sequence[bytes]) -> None:
+        """`forms`: every spelling of every secret, the longest first."""
+        self._forms = forms
+        self._held = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        """What may go on of all that has come so far."""
+        data = self._held + piece
+        for form in self._forms:
+            if form in data:
+                data = data.replace(form, REDACTED.encode())
+        keep = max((_beginning_at_end(form, data) for form in self._forms), default=0)
+        self._held = data[len(data) - keep :]
+        return data[: len(data) - keep]
+
+    def finish(self) -> bytes:
+        """The rest, once nothing more comes."""
+        held, self._held = self._held, b""
+        return held
+
+
+def _beginning_at_end(form: bytes, data: bytes) -> int:
+    """How many bytes at the end of `data` are a beginning of `form`, and not all of it."""
+    for size in range(min(len(form) - 1, len(data)), 0, -1):
+        if data.endswith(form[:size]):
+            return size
+    return 0
 
 
 REDACTOR: Final = Redactor()

@@ -1,91 +1,43 @@
-"""Registry: making projects, tenants and keys. Each is one transaction and safe to repeat."""
+"""Registry: projects, tenants and keys made without the admin API: the first ones, and tests'."""
 
-import hashlib
-import string
 from collections.abc import Iterable
-from dataclasses import dataclass
-from secrets import choice
 from typing import Final
 
-from filegate.adapters.table import ConditionsFailed, Key, Put, Table
+from filegate.adapters.table import Table
+from filegate.admin_errors import AlreadyExists
+from filegate.audit import By
 from filegate.instants import Instant
-from filegate.names import new_tag
-from filegate.tenants import FILES_READ, FILES_WRITE, is_tenant_id, key_key, tenant_key
+from filegate.key_registry import KeyRegistry
+from filegate.limits import STORAGE_BYTES, Limits
+from filegate.project_registry import ProjectRegistry
+from filegate.tenant_registry import TenantRegistry
+from filegate.tenants import ALL_SCOPES
 
-GIB: Final = 1024**3
-MAX_FILE_BYTES: Final = 2 * GIB
-STORAGE_BYTES: Final = 20 * GIB
-"""Upstream's own limits (seeds: 2 GB a file, 20 GB a project), and so the defaults here."""
-ALL_SCOPES: Final = (FILES_READ, FILES_WRITE)
-_SECRET_LENGTH: Final = 43
-_SECRET_ALPHABET: Final = string.ascii_letters + string.digits
+__all__ = ["AlreadyExists", "Registry"]
 
-
-class AlreadyExists(Exception):
-    """There is one of that name already; nothing was changed."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """A tenant's limits in bytes."""
-
-    storage: int = STORAGE_BYTES
-    file: int = MAX_FILE_BYTES
-
-
-def project_key(project_id: str) -> Key:
-    """Where an upstream project's record stands."""
-    return Key(f"PROJECT#{project_id}", "PROJECT")
+BOOTSTRAP: Final = By("bootstrap")
 
 
 class Registry:
-    """Creates what the ledger counts on."""
+    """Creates what the ledger counts on. Raises StatusError, TableUnavailable and TableBusy."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._tenants = TenantRegistry(table)
+        self._keys = KeyRegistry(table)
+        self._projects = ProjectRegistry(table)
 
     def create_project(self, project_id: str, now: Instant, capacity: int = STORAGE_BYTES) -> None:
         """Register an upstream project of `capacity` bytes. Raises AlreadyExists."""
-        key = project_key(project_id)
-        self._create(
-            [
-                {
-                    "pk": key.pk,
-                    "sk": key.sk,
-                    "capacity": capacity,
-                    "available": capacity,
-                    "createdAt": now,
-                }
-            ]
-        )
+        self._projects.create(project_id, now, BOOTSTRAP, capacity=capacity)
 
     def create_tenant(
-        self, tenant_id: str, project_id: str, now: Instant, limits: Limits | None = None
+        self, tenant_id: str, project_id: str | None, now: Instant, limits: Limits | None = None
     ) -> None:
-        """Register a tenant placed on a project, under a tag no other tenant has.
+        """Register a tenant on a project, None for one that has room.
 
         Raises AlreadyExists, ValueError for what is no tenant id.
         """
-        _require_tenant_id(tenant_id)
-        limits = limits or Limits()
-        tag = new_tag()
-        key = tenant_key(tenant_id)
-        self._create(
-            [
-                {
-                    "pk": key.pk,
-                    "sk": key.sk,
-                    "tag": tag,
-                    "status": "ACTIVE",
-                    "project": project_id,
-                    "limit": limits.storage,
-                    "available": limits.storage,
-                    "maxFileBytes": limits.file,
-                    "createdAt": now,
-                },
-                {"pk": f"TAG#{tag}", "sk": "TAG", "tenant": tenant_id},
-            ]
-        )
+        self._tenants.create(tenant_id, limits or Limits(), now, BOOTSTRAP, project=project_id)
 
     def issue_key(
         self,
@@ -99,34 +51,7 @@ class Registry:
 
         Raises ValueError for what is no tenant id.
         """
-        _require_tenant_id(tenant_id)
-        secret = "".join(choice(_SECRET_ALPHABET) for _ in range(_SECRET_LENGTH))
-        text = f"fg_{tenant_id}_{secret}"
-        key = key_key(text)
-        self._create(
-            [
-                {
-                    "pk": key.pk,
-                    "sk": key.sk,
-                    "tenant": tenant_id,
-                    "keyId": hashlib.sha256(text.encode()).hexdigest()[:12],
-                    "label": label,
-                    "scopes": " ".join(scopes),
-                    "expiresAt": expires_at,
-                    "revoked": False,
-                    "createdAt": now,
-                }
-            ]
+        new = self._keys.issue(
+            tenant_id, label, now, BOOTSTRAP, scopes=tuple(scopes), expires_at=expires_at
         )
-        return text
-
-    def _create(self, items: Iterable[dict[str, str | int | bool | None]]) -> None:
-        try:
-            self._table.transact([Put(item, "attribute_not_exists(pk)") for item in items])
-        except ConditionsFailed:
-            raise AlreadyExists from None
-
-
-def _require_tenant_id(text: str) -> None:
-    if not is_tenant_id(text):
-        raise ValueError(f"{text!r} is no tenant id: 1 to 31 characters of a-z, 0-9 and dashes")
+        return new.text

@@ -18,6 +18,12 @@ class Settings:
     upstream_url: str
     public_base_url: str
     """Base URL clients use; empty if it is the one of the request itself."""
+    admin_secret: str = ""
+    """Name or ARN of the secret that the admin API takes; empty but for its function."""
+    event_bus: str = ""
+    """Name of the EventBridge bus that is told of usage and alerts; empty for none."""
+    requests_counted_every: float = 5.0
+    """Seconds an instance may hold what it counts of a tenant's requests; 0 holds nothing."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
@@ -35,4 +41,7 @@ class Settings:
             project_secret_prefix=required("PROJECT_SECRET_PREFIX"),
             upstream_url=required("UPSTREAM_URL").rstrip("/"),
             public_base_url=environment.get("PUBLIC_BASE_URL", "").rstrip("/"),
+            admin_secret=environment.get("ADMIN_SECRET", ""),
+            event_bus=environment.get("EVENT_BUS", ""),
+            requests_counted_every=float(environment.get("REQUESTS_COUNTED_EVERY") or 5),
         )

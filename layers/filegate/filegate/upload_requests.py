@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from filegate.errors import StatusError, invalid_argument
 from filegate.wire import NewFile, read_metadata
@@ -14,6 +15,10 @@ class Protocol(StrEnum):
     RESUMABLE = "resumable"
     MULTIPART = "multipart"
     RAW = "raw"
+
+
+_JSONL: Final = "jsonl"
+"""What Google's guide to batches calls the type of a file of requests, and upstream takes."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,9 @@ def protocol_of(headers: Mapping[str, str], query: Mapping[str, str]) -> Protoco
 
 def read_start(headers: Mapping[str, str], body: bytes) -> UploadRequest:
     """A resumable start (wire 3.1). `headers` have lower-case names. Raises StatusError."""
-    command = headers.get("x-goog-upload-command", "").strip().lower()
-    if command != "start":
-        raise StatusError(
-            invalid_argument(
-                f"X-Goog-Upload-Command is {command[:40]!r}; an upload begins with `start`, and "
-                "its chunks go to the URL that the start answers in X-Goog-Upload-URL.",
-                "X-Goog-Upload-Command",
-            )
-        )
+    require_start(headers)
     metadata = read_metadata(body)
-    announced = _announced_size(headers)
+    announced = announced_size(headers)
     if None not in {announced, metadata.size_bytes} and announced != metadata.size_bytes:
         raise StatusError(
             invalid_argument(
@@ -81,6 +78,19 @@ def read_start(headers: Mapping[str, str], body: bytes) -> UploadRequest:
         headers.get("x-goog-upload-header-content-type"),
         metadata.size_bytes if announced is None else announced,
     )
+
+
+def require_start(headers: Mapping[str, str]) -> None:
+    """Raises StatusError unless the command is `start`."""
+    command = headers.get("x-goog-upload-command", "").strip().lower()
+    if command != "start":
+        raise StatusError(
+            invalid_argument(
+                f"X-Goog-Upload-Command is {command[:40]!r}; an upload begins with `start`, and "
+                "its chunks go to the URL that the start answers in X-Goog-Upload-URL.",
+                "X-Goog-Upload-Command",
+            )
+        )
 
 
 def whole_request(metadata: NewFile, content_type: str | None, size: int) -> UploadRequest:
@@ -97,7 +107,7 @@ def whole_request(metadata: NewFile, content_type: str | None, size: int) -> Upl
 
 def _request(metadata: NewFile, content_type: str | None, size: int | None) -> UploadRequest:
     mime_type = metadata.mime_type or content_type or None
-    if mime_type is not None and not _is_mime_type(mime_type):
+    if mime_type not in {None, _JSONL} and not is_mime_type(mime_type):
         raise StatusError(
             invalid_argument(
                 "* CreateFileRequest.file.mime_type: When provided, MIME type must be in a valid "
@@ -108,7 +118,8 @@ def _request(metadata: NewFile, content_type: str | None, size: int | None) -> U
     return UploadRequest(metadata.name or None, metadata.display_name, mime_type, size)
 
 
-def _announced_size(headers: Mapping[str, str]) -> int | None:
+def announced_size(headers: Mapping[str, str]) -> int | None:
+    """Bytes a start says will come, None if it does not say. Raises StatusError."""
     text = headers.get("x-goog-upload-header-content-length", "").strip()
     if not text:
         return None
@@ -123,7 +134,8 @@ def _announced_size(headers: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _is_mime_type(text: str) -> bool:
+def is_mime_type(text: str) -> bool:
+    """Whether a text has the form of a MIME type, parameters included."""
     kind, slash, rest = text.partition("/")
     return bool(kind and slash and rest) and text.isascii() and text.isprintable()
 

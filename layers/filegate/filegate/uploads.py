@@ -4,55 +4,33 @@ The order is what makes it safe: bytes are reserved before upstream hears of the
 is chosen here, so that a crash at any point leaves a record that the appointments finish.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import uuid4
 
-from filegate.adapters.upstream import (
-    FileToSend,
-    Upstream,
-    UpstreamRefused,
-    UpstreamUnavailable,
-)
-from filegate.appointments import CannotKeep, Keeper
+from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
+from filegate.adapters.upstream import FileToSend, Upstream
+from filegate.appointments import DIRECT_LOOKS, Keeper, pause
 from filegate.errors import (
-    PROJECT_QUOTA_EXCEEDED,
-    Shortage,
-    Status,
     StatusError,
     file_exists,
     file_not_found,
     file_too_large,
     request_too_large,
-    tenant_quota_exceeded,
 )
-from filegate.instants import MINUTE, SECOND, Instant
-from filegate.ledger import (
-    Ledger,
-    NameTaken,
-    ProjectShort,
-    RecordChanged,
-    TenantShort,
-)
+from filegate.instants import Instant
+from filegate.ledger import Ledger, NameTaken, RecordChanged
 from filegate.names import chosen_file_id, new_file_id
-from filegate.quota import free_at
-from filegate.records import FileRecord, State
+from filegate.records import FileRecord
+from filegate.reservations import Reservations
 from filegate.seals import Sealer
-from filegate.sessions import Session
+from filegate.sessions import LAST_CHUNK, Session, session_time
 from filegate.tenants import Tenant
 from filegate.upload_requests import UploadRequest
 
 LARGEST_WHOLE: Final = 4 * 1024 * 1024
 """Bytes of content one request may carry through a function: 6 MB a call, less base64's third."""
-
-_LEAST_TIME: Final = 30 * MINUTE
-_SLOWEST: Final = 128 * 1024
-"""Bytes a second an upload has to make on average for its session to last."""
-_LAST_CHUNK: Final = 2 * MINUTE
-"""From the end of a session to its record's deadline: no chunk let through lasts longer (29 s)."""
-_KEPT_AT_ONCE: Final = 10
 
 
 @dataclass(frozen=True)
@@ -61,59 +39,114 @@ class OpenUpload:
 
     sealed_session: str
     record: FileRecord
+    direct_url: str | None = None
+    """Upstream's own URL, if the chunks go straight there; None if they go by the session."""
 
 
 class Uploads:
     """Starts uploads for a tenant. Raises StatusError, and what ledger and upstream raise."""
 
-    def __init__(self, ledger: Ledger, upstream: Upstream, keeper: Keeper, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        upstream: Upstream,
+        keeper: Keeper,
+        reservations: Reservations,
+        sealer: Sealer,
+    ) -> None:
         self._ledger = ledger
         self._upstream = upstream
         self._keeper = keeper
+        self._reservations = reservations
         self._sealer = sealer
 
     def start(
-        self, tenant: Tenant, version: str, request: UploadRequest, now: Instant
+        self,
+        tenant: Tenant,
+        version: str,
+        request: UploadRequest,
+        now: Instant,
+        *,
+        direct: bool = False,
+        origin: str | None = None,
     ) -> OpenUpload:
         """Reserve the bytes, open the upload upstream, seal the session.
 
         A file of unknown size reserves the most one file may have; settling gives back the rest.
+        `direct`: whether its chunks go straight to upstream, from a page of `origin` if one is
+        named. Then the session is kept in the record, so that everybody can ask how it ended.
         """
+        if tenant.token is not None:
+            tenant.token.check_upload(request.mime_type, request.size)
         size = tenant.max_file_bytes if request.size is None else request.size
-        record = self._reserve(tenant, request, size, now)
+        record = self._reserve(tenant, request, size, session_time(size), now, direct=direct)
+        file = _to_send(record, request)
         try:
-            upload_id = self._upstream.start_upload(
-                tenant.project, version, _to_send(record, request)
-            )
-            session = Session(
-                tenant=tenant.id,
-                file_id=record.file_id,
-                reservation=record.reservation,
-                project=record.project,
-                upload_id=upload_id,
-                reserved=record.bytes,
-                expires_at=record.deadline - _LAST_CHUNK,
-            )
+            if direct:
+                started = self._upstream.start_direct(tenant.project, version, file, origin)
+                sealed = Session.of(record, started.upload_id).seal(self._sealer)
+                return open_direct(self._ledger, record, sealed, started.url, now)
+            upload_id = self._upstream.start_upload(tenant.project, version, file)
+            session = Session.of(record, upload_id, tenant.chunk_origins)
             return OpenUpload(session.seal(self._sealer), record)
         except Exception:
             # Nobody knows the upload's URL, so nothing can come of it: the bytes go back at once.
-            self._ledger.abandon(record)
+            self._reservations.undo(tenant, record)
             raise
 
     def send_whole(
-        self, tenant: Tenant, version: str, request: UploadRequest, content: bytes, now: Instant
+        self,
+        tenant: Tenant,
+        version: str,
+        request: UploadRequest,
+        content: bytes,
+        now: Instant,
+        checked_sha256: str | None = None,
     ) -> FileRecord:
-        """Upload a small file in this one request; answers its stored record."""
+        """Upload a small file in this one request; answers its stored record.
+
+        `checked_sha256` is the hash of a content that was read (batch_inputs).
+        """
         if len(content) > LARGEST_WHOLE:
             raise StatusError(request_too_large(len(content), LARGEST_WHOLE))
-        record = self._reserve(tenant, request, len(content), now, lasts=_LAST_CHUNK)
+        return self._send(
+            tenant,
+            request,
+            len(content),
+            now,
+            lambda file: self._upstream.send_whole(tenant.project, version, file, content),
+            checked_sha256,
+        )
+
+    def create(
+        self, tenant: Tenant, version: str, request: UploadRequest, now: Instant
+    ) -> FileRecord:
+        """Make a file of metadata only (wire R11), without bytes; answers its stored record."""
+        return self._send(
+            tenant,
+            request,
+            0,
+            now,
+            lambda file: self._upstream.create_file(tenant.project, version, file),
+        )
+
+    def _send(
+        self,
+        tenant: Tenant,
+        request: UploadRequest,
+        size: int,
+        now: Instant,
+        send: Callable[[FileToSend], Mapping[str, Any]],
+        checked_sha256: str | None = None,
+    ) -> FileRecord:
+        if tenant.token is not None:
+            tenant.token.check_upload(request.mime_type, size)
+        record = self._reserve(tenant, request, size, LAST_CHUNK, now, checked_sha256)
         try:
-            resource = self._upstream.send_whole(
-                tenant.project, version, _to_send(record, request), content
-            )
+            resource = send(_to_send(record, request))
         except Exception as failure:
-            if not _may_be_there(failure):
-                self._ledger.abandon(record)
+            if not may_be_there(failure):
+                self._reservations.undo(tenant, record)
             raise
         settled = self._settled(record, resource, now)
         if settled is None or settled.snapshot is None:
@@ -133,8 +166,11 @@ class Uploads:
         tenant: Tenant,
         request: UploadRequest,
         size: int,
+        lasts: int,
         now: Instant,
-        lasts: int | None = None,
+        checked_sha256: str | None = None,
+        *,
+        direct: bool = False,
     ) -> FileRecord:
         if size > tenant.max_file_bytes:
             raise StatusError(file_too_large(size, tenant.max_file_bytes))
@@ -142,87 +178,32 @@ class Uploads:
             file_id = new_file_id(tenant.tag, now)
         else:
             file_id = chosen_file_id(tenant.tag, request.name)
-        deadline = now + (_session_time(size) if lasts is None else lasts)
-        record = FileRecord(
-            tenant=tenant.id,
-            file_id=file_id,
-            reservation=uuid4().hex,
-            project=tenant.project,
-            state=State.RESERVED,
-            bytes=size,
-            created_at=now,
-            deadline=deadline,
-            due_at=deadline,
-        )
         try:
-            self._reserve_or_make_room(record, now)
+            return self._reservations.take(
+                tenant, file_id, size, lasts, now, checked_sha256=checked_sha256, direct=direct
+            )
         except NameTaken:
             raise StatusError(
                 file_exists((request.name or file_id).removeprefix("files/"))
             ) from None
-        except ProjectShort:
-            raise StatusError(PROJECT_QUOTA_EXCEEDED) from None
-        return record
-
-    def _reserve_or_make_room(self, record: FileRecord, now: Instant) -> None:
-        """Reserve; if that fails, keep the appointments that stand in the way and try once more."""
-        try:
-            self._ledger.reserve(record)
-        except NameTaken:
-            holder = self._ledger.find(record.tenant, record.file_id)
-            if holder is not None and not self._keep_early([holder], now):
-                raise
-        except TenantShort as short:
-            records = list(self._ledger.records(record.tenant))
-            if not self._keep_early(records, now):
-                raise StatusError(_shortage(record, short, records, now)) from None
-        else:
-            return
-        try:
-            self._ledger.reserve(record)
-        except TenantShort as short:
-            records = list(self._ledger.records(record.tenant))
-            raise StatusError(_shortage(record, short, records, now)) from None
-
-    def _keep_early(self, records: Sequence[FileRecord], now: Instant) -> bool:
-        """Keep what is due or has just ended, before the janitor comes by; False if nothing is."""
-        ready = sorted(
-            (record for record in records if record.due_at <= now or record.closing),
-            key=lambda record: record.due_at,
-        )
-        for record in ready[:_KEPT_AT_ONCE]:
-            try:
-                self._keeper.keep(record, now)
-            except CannotKeep:
-                break
-        return bool(ready)
 
 
-def _shortage(
-    record: FileRecord, short: TenantShort, records: Iterable[FileRecord], now: Instant
-) -> Status:
-    missing = record.bytes - short.available
-    return tenant_quota_exceeded(
-        Shortage(
-            asked=record.bytes,
-            available=short.available,
-            limit=short.limit,
-            free_at=None if record.bytes > short.limit else free_at(records, missing),
-        ),
-        now,
-    )
+def open_direct(
+    ledger: Ledger, record: FileRecord, sealed: str, url: str, now: Instant
+) -> OpenUpload:
+    """An upload whose chunks go to upstream's own URL, once its session is kept in the record.
+
+    Raises RecordChanged.
+    """
+    due_at = min(now + pause(DIRECT_LOOKS), record.deadline)
+    return OpenUpload(sealed, ledger.keep_session(record, sealed, due_at, DIRECT_LOOKS), url)
 
 
-def _may_be_there(failure: Exception) -> bool:
+def may_be_there(failure: Exception) -> bool:
     """Whether upstream may have the file although the request failed; the appointment will tell."""
     if isinstance(failure, UpstreamRefused):
         return failure.code >= HTTPStatus.INTERNAL_SERVER_ERROR
     return isinstance(failure, UpstreamUnavailable)
-
-
-def _session_time(size: int) -> int:
-    """Milliseconds an upload of `size` bytes may take: half an hour and a second per 128 KiB."""
-    return _LEAST_TIME + _LAST_CHUNK + -(-size // _SLOWEST) * SECOND
 
 
 def _to_send(record: FileRecord, request: UploadRequest) -> FileToSend:

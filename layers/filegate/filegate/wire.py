@@ -7,7 +7,7 @@ int64 as number or string. Fields nobody knows yet are kept.
 import json
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -22,11 +22,12 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from filegate.errors import StatusError, invalid_argument
+from filegate.errors import Status, StatusError, invalid_argument
 from filegate.instants import Instant, parse_rfc3339
 
 MAX_DISPLAY_NAME: Final = 512
 _MAX_METADATA: Final = 64 * 1024
+_LONGEST_FIELD: Final = 200
 _STRING: Final = re.compile(r"""("(?:[^"\\]|\\.)*")|'((?:[^'\\]|\\.)*)'""", re.DOTALL)
 _ESCAPE_OR_QUOTE: Final = re.compile(r"""\\.|\"""", re.DOTALL)
 
@@ -123,8 +124,11 @@ class _Metadata(WireModel):
     file: NewFile | None = None
 
 
-def read_metadata(body: bytes) -> NewFile:
-    """The `file` in a start or multipart metadata body.
+Message = TypeVar("Message", bound=WireModel)
+
+
+def read_message(body: bytes, message: type[Message]) -> Message:
+    """The body of a request as one message.
 
     Accepts what upstream accepts (wire 3.1): nothing, `{}`, JSON in both spellings, and the
     single-quoted text of Google's own cURL samples. Raises StatusError on anything else.
@@ -135,16 +139,26 @@ def read_metadata(body: bytes) -> NewFile:
         text = body.decode()
     except UnicodeDecodeError:
         raise StatusError(invalid_argument("The request body is not UTF-8.")) from None
-    if not text.strip():
-        return NewFile()
     try:
-        new_file = _Metadata.model_validate(_parse(text)).file or NewFile()
+        return message.model_validate(_parse(text) if text.strip() else {})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise StatusError(
-            invalid_argument(f'Invalid value at "{field}": {first["msg"]}.', field)
-        ) from None
+        raise StatusError(_refusal(error)) from None
+
+
+def _refusal(error: ValidationError) -> Status:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])[:_LONGEST_FIELD]
+    if first["type"] == "extra_forbidden":
+        unknown = f'Invalid JSON payload received. Unknown name "{field}": Cannot find field.'
+        return invalid_argument(unknown, field)
+    sentence = first["msg"].removeprefix("Value error, ")
+    place = f' at "{field}"' if field else ""
+    return invalid_argument(f"Invalid value{place}: {sentence}.", field)
+
+
+def read_metadata(body: bytes) -> NewFile:
+    """The `file` in a start or multipart metadata body. Raises StatusError."""
+    new_file = read_message(body, _Metadata).file or NewFile()
     if new_file.display_name is not None and len(new_file.display_name) > MAX_DISPLAY_NAME:
         raise StatusError(
             invalid_argument(
@@ -167,8 +181,8 @@ def _parse(text: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise StatusError(
             invalid_argument(
-                "Invalid JSON payload received. The body of an upload start is a JSON object such "
-                'as {"file": {"displayName": "talk.mp4"}}, or empty.'
+                "Invalid JSON payload received. The body of this request is one JSON object, or "
+                "empty."
             )
         )
     return parsed

@@ -1,6 +1,8 @@
 """Secrets Manager: read when needed, kept a while, and never shown by an error."""
 
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from botocore.stub import Stubber
@@ -21,6 +23,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.fixture
@@ -68,24 +73,149 @@ def test_a_kept_secret_is_read_again_in_time(
 def test_a_refused_secret_is_read_at_once(
     store: SecretStore, secretsmanager: "SecretsManagerClient", clock: Clock
 ) -> None:
+    """Also one that was read a moment ago: it may have changed in that moment."""
     store.read(NAME)
     rotate(secretsmanager)
-    clock.now += 5.0
+    clock.now += 0.001
 
-    assert store.reread(NAME) == "second"
+    assert store.reread(NAME, refused="first") == "second"
     assert store.read(NAME) == "second"
 
 
-def test_rereading_reaches_the_service_every_few_seconds_at_most(
+def test_rereading_reaches_the_service_once_a_second_at_most(
     store: SecretStore, secretsmanager: "SecretsManagerClient", clock: Clock
 ) -> None:
-    assert store.reread(NAME) == "first"
+    assert store.read(NAME) == store.reread(NAME) == "first"
     rotate(secretsmanager)
-    clock.now += 4.999
+    clock.now += 0.999
 
     assert store.reread(NAME) == "first"
+    assert store.reread(NAME, refused="first") == "first"
     clock.now += 0.001
     assert store.reread(NAME) == "second"
+
+
+def test_who_is_patient_waits_for_the_next_reread(
+    store: SecretStore, secretsmanager: "SecretsManagerClient", clock: Clock
+) -> None:
+    assert store.read(NAME) == store.reread(NAME) == "first"
+    rotate(secretsmanager)
+    clock.now += 0.25
+    began = clock.now
+
+    assert store.reread(NAME, refused="first", patient=True) == "second"
+    assert clock.now == began + 0.75
+    # What brought something new is followed by no pause.
+    rotate(secretsmanager, "third")
+    assert store.reread(NAME, refused="second", patient=True) == "third"
+    assert clock.now == began + 0.75
+
+
+def test_a_value_that_changes_twice_at_once_is_reread_twice(
+    store: SecretStore, secretsmanager: "SecretsManagerClient"
+) -> None:
+    store.read(NAME)
+    for value in ("second", "third", "fourth"):
+        rotate(secretsmanager, value)
+        assert store.reread(NAME) == value
+
+
+def test_what_another_thread_has_read_anew_is_not_read_again(
+    store: SecretStore, secretsmanager: "SecretsManagerClient", clock: Clock
+) -> None:
+    store.read(NAME)
+    rotate(secretsmanager)
+    assert store.reread(NAME, refused="first") == "second"
+    rotate(secretsmanager, "third")
+    clock.now += 10
+
+    assert store.reread(NAME, refused="first") == "second"
+    assert store.reread(NAME, refused="second") == "third"
+
+
+def test_a_value_with_a_line_end_is_known_by_what_was_used_of_it(
+    store: SecretStore, secretsmanager: "SecretsManagerClient"
+) -> None:
+    rotate(secretsmanager, "second\n")
+    store.read(NAME)
+    rotate(secretsmanager, "third\n")
+
+    assert store.reread(NAME, refused="second") == "third\n"
+
+
+class SlowClient:
+    """A Secrets Manager whose answers wait until they are let go."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.value = "first"
+        self.let_go = threading.Event()
+        self.let_go.set()
+        self.waiting = threading.Event()
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        self.asked += 1
+        self.waiting.set()
+        assert self.let_go.wait(30)
+        return {"SecretString": self.value}
+
+
+def test_threads_that_want_a_value_at_once_share_one_read() -> None:
+    client = SlowClient()
+    store = SecretStore(cast("SecretsManagerClient", client))
+    for ask, value in (
+        (lambda: store.read(NAME), "first"),
+        (lambda: store.reread(NAME, refused="first"), "second"),
+    ):
+        client.asked, client.value = 0, value
+        client.let_go.clear()
+        client.waiting.clear()
+        with ThreadPoolExecutor(8) as pool:
+            answers = [pool.submit(ask) for _ in range(8)]
+            assert client.waiting.wait(30)
+            client.let_go.set()
+            assert {answer.result() for answer in answers} == {value}
+        assert client.asked == 1
+
+
+def test_many_who_are_patient_share_one_read() -> None:
+    client = SlowClient()
+    store = SecretStore(cast("SecretsManagerClient", client))
+    assert store.read(NAME) == store.reread(NAME) == "first"
+    client.asked = 0
+    ready = threading.Barrier(8)
+
+    def ask() -> str:
+        ready.wait(30)
+        return store.reread(NAME, refused="first", patient=True)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(ask) for _ in range(8)]
+        assert {answer.result() for answer in answers} == {"first"}
+    assert client.asked == 1
+
+
+def test_the_value_before_the_last_change(
+    store: SecretStore, secretsmanager: "SecretsManagerClient"
+) -> None:
+    assert store.previous(NAME) is None
+    assert store.previous("nowhere") is None
+    rotate(secretsmanager)
+    store.reread(NAME)
+    assert store.previous(NAME) == "first"
+
+
+def test_the_value_before_is_read_once_a_change(
+    store: SecretStore, secretsmanager: "SecretsManagerClient", clock: Clock
+) -> None:
+    rotate(secretsmanager)
+    store.read(NAME)
+    assert store.previous(NAME) == "first"
+    with Stubber(secretsmanager):  # Nothing may be asked.
+        assert store.previous(NAME) == "first"
+    rotate(secretsmanager, "third")
+    clock.now += 10
+    assert (store.reread(NAME), store.previous(NAME)) == ("third", "second")
 
 
 def test_secrets_are_kept_apart(store: SecretStore, secretsmanager: "SecretsManagerClient") -> None:

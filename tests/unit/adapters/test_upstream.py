@@ -11,15 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filegate.adapters.upstream import (
-    FileToSend,
-    UploadState,
-    Upstream,
-    UpstreamKeyRefused,
-    UpstreamRefused,
-    UpstreamUnavailable,
-    create_client,
-)
+from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
+from filegate.adapters.upstream import FileToSend, UploadState, Upstream, create_client
 from filegate.redaction import REDACTED, REDACTOR
 
 BASE = "https://upstream.test"
@@ -73,13 +66,11 @@ class Keys:
         self.read: list[str] = []
         self.reread: list[str] = []
 
-    def key(self, project: str) -> str:
+    def in_turn(self, project: str) -> Iterator[str]:
         self.read.append(project)
-        return KEY
-
-    def fresh_key(self, project: str) -> str:
+        yield KEY
         self.reread.append(project)
-        return FRESH
+        yield FRESH
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +95,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, keys: Keys) -> Iterator[Connect]:
         google = Google(*answers)
         monkeypatch.setattr(httpx, "HTTPTransport", lambda **_: httpx.MockTransport(google))
         clients.append(create_client(BASE))
-        return Upstream(clients[-1], keys.key, keys.fresh_key), google
+        return Upstream(clients[-1], keys.in_turn), google
 
     yield make
     for client in clients:
@@ -129,6 +120,7 @@ CALLS: dict[str, Callable[[Upstream], object]] = {
     "send_whole": lambda upstream: upstream.send_whole("p1", "v1", FILE, b"content"),
     "get_file": lambda upstream: upstream.get_file("p1", "acme0001abc"),
     "delete_file": lambda upstream: upstream.delete_file("p1", "acme0001abc"),
+    "list_files": lambda upstream: upstream.list_files("p1"),
 }
 COMMANDS: dict[str, Callable[[Upstream], object]] = {
     "query": lambda upstream: upstream.query_upload("AHx-I1_n+Mk"),
@@ -138,6 +130,36 @@ calls = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 every_call = pytest.mark.parametrize(
     "call", [*CALLS.values(), *COMMANDS.values()], ids=[*CALLS, *COMMANDS]
 )
+
+
+class TestList:
+    """`list_files`: pages of all that a project has."""
+
+    def test_pages_follow_each_other(self, connect: Connect) -> None:
+        files = [{"name": "files/a"}, {"name": "files/b"}]
+        upstream, google = connect(
+            httpx.Response(200, json={"files": files, "nextPageToken": "t+/="}),
+            httpx.Response(200, json={}),
+        )
+        assert upstream.list_files("p1") == (files, "t+/=")
+        assert upstream.list_files("p1", "t+/=") == ([], None)
+        assert [(one.method, one.url.path) for one in google.requests] == [
+            ("GET", "/v1beta/files"),
+            ("GET", "/v1beta/files"),
+        ]
+        assert [dict(one.url.params) for one in google.requests] == [
+            {"pageSize": "100"},
+            {"pageSize": "100", "pageToken": "t+/="},
+        ]
+        assert google.keys == [KEY, KEY]
+
+    @pytest.mark.parametrize("answer", [{"files": "none"}, {"files": ["none"]}, {"files": None}])
+    def test_what_is_no_list_is_not_taken_for_an_empty_one(
+        self, connect: Connect, answer: dict[str, Any]
+    ) -> None:
+        upstream, _ = connect(httpx.Response(200, json=answer))
+        with pytest.raises(UpstreamUnavailable):
+            upstream.list_files("p1")
 
 
 class TestStart:
@@ -259,6 +281,22 @@ class TestGetAndDelete:
         [request] = google.requests
         assert request.method == "DELETE"
         assert str(request.url) == f"{BASE}/v1beta/files/acme0001abc"
+
+    @pytest.mark.parametrize(
+        ("date", "moment"),
+        [
+            ({"date": "Fri, 15 Jan 2027 08:00:01 GMT"}, 1_800_000_001_000),
+            ({"date": "some day"}, None),
+            ({"date": "Fri, 15 Jan 99999 08:00:01 GMT"}, None),
+            ({}, None),
+        ],
+    )
+    def test_when_a_file_was_deleted_is_what_upstream_says(
+        self, connect: Connect, date: dict[str, str], moment: int | None
+    ) -> None:
+        upstream, _ = connect(httpx.Response(200, json={}, headers=date))
+
+        assert upstream.delete_file("p1", "acme0001abc") == moment
 
     @pytest.mark.parametrize(
         "answer",
@@ -636,7 +674,7 @@ class TestRefusals:
 def test_no_error_body_breaks_the_reader(code: int, body: bytes) -> None:
     google = Google(lambda _: httpx.Response(code, content=body))
     with httpx.Client(base_url=BASE, transport=httpx.MockTransport(google)) as client:
-        upstream = Upstream(client, lambda _: KEY, lambda _: FRESH)
+        upstream = Upstream(client, lambda _: iter([KEY, FRESH]))
         try:
             assert upstream.get_file("p1", "abc") is None
         except (UpstreamRefused, UpstreamKeyRefused) as refusal:

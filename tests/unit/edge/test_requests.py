@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from filegate.edge.requests import read_request
+from filegate.tenants import Credential
 
 NOW = 1_739_572_413_000
 
@@ -45,7 +46,7 @@ def test_what_is_absent_is_empty(nothing: dict[str, str] | None) -> None:
 
     assert (request.headers, request.query, request.parameters) == ({}, {}, {})
     assert request.body == b""
-    assert request.tenant_key is None
+    assert request.credential == Credential(None)
 
 
 def test_the_moment_is_the_gateways() -> None:
@@ -78,7 +79,14 @@ def test_the_key_is_in_the_header_or_the_query(
 ) -> None:
     request = read_request(event(headers=headers, queryStringParameters=query))
 
-    assert request.tenant_key == key
+    assert request.credential == Credential(key)
+
+
+@pytest.mark.parametrize("name", ["Origin", "origin", "ORIGIN"])
+def test_the_page_a_request_comes_from_is_in_its_credential(name: str) -> None:
+    request = read_request(event(headers={name: "https://app.example.com"}))
+
+    assert request.credential == Credential(None, "https://app.example.com")
 
 
 def test_the_base_url_has_the_stage() -> None:

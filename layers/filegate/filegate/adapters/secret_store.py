@@ -3,7 +3,9 @@
 A value is kept in this process's memory and nowhere else.
 """
 
+import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
 KEEP: Final = 300.0
 """Seconds a value is used before it is read again."""
-_REREAD_PAUSE: Final = 5.0
+_REREAD_PAUSE: Final = 1.0
+"""Seconds between two reads of a secret whose value was refused: it changes once in weeks."""
 
 
 class SecretUnavailable(Exception):
@@ -33,12 +36,26 @@ def create_client() -> "SecretsManagerClient":
     return client
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A value and the moment it was read, on this process's own clock."""
+
+    value: str
+    read_at: float
+
+
 class SecretStore:
-    """Reads secrets by name or ARN and keeps each for `KEEP` seconds."""
+    """Reads secrets by name or ARN and keeps each for `KEEP` seconds.
+
+    Of many threads that want a value at once, one reads it and the others wait for that.
+    """
 
     def __init__(self, client: "SecretsManagerClient") -> None:
         self._client = client
-        self._kept: dict[str, tuple[float, str]] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._previous: dict[str, str | None] = {}
+        self._reread_at: dict[str, float] = {}
+        self._locks: dict[str, threading.Lock] = {}
 
     def read(self, name: str) -> str:
         """The secret's text; the last one known while the service is down.
@@ -46,30 +63,72 @@ class SecretStore:
         Raises SecretUnavailable.
         """
         kept = self._kept.get(name)
-        if kept is not None and time.monotonic() - kept[0] < KEEP:
-            return kept[1]
-        try:
-            return self._fetch(name)
-        except SecretUnavailable:
-            if kept is None:
-                raise
-            return kept[1]
+        if kept is not None and _is_young(kept):
+            return kept.value
+        with self._lock(name):
+            kept = self._kept.get(name)
+            if kept is not None and _is_young(kept):
+                return kept.value
+            try:
+                return self._fetch(name)
+            except SecretUnavailable:
+                if kept is None:
+                    raise
+                return kept.value
 
-    def reread(self, name: str) -> str:
+    def reread(self, name: str, refused: str | None = None, *, patient: bool = False) -> str:
         """The secret's text, fresh: for a value that was just refused as too old.
 
-        At most one fetch per few seconds reaches the service, so that forged input which asks for
-        a fresh value cannot turn into a load on it.
+        `refused` is that value, as far as the caller knows it: if another thread has read a newer
+        one meanwhile, that is the answer. After a reread that brought nothing new, no other reaches
+        the service for a second, so that forged input which asks for a fresh value cannot turn into
+        a load on it; who is `patient` waits for that second's end instead, once for all who wait.
+        A value that was read for the first time just before it changed does not stand for that
+        second. Raises SecretUnavailable.
         """
-        kept = self._kept.get(name)
-        if kept is not None and time.monotonic() - kept[0] < _REREAD_PAUSE:
-            return kept[1]
-        return self._fetch(name)
+        asked_at = time.monotonic()
+        with self._lock(name):
+            kept = self._kept.get(name)
+            if kept is not None and refused is not None and kept.value.strip() != refused:
+                return kept.value
+            last = self._reread_at.get(name)
+            if kept is not None and last is not None:
+                left = last + _REREAD_PAUSE - time.monotonic()
+                if last > asked_at or (left > 0 and not patient):
+                    return kept.value
+                if left > 0:
+                    time.sleep(left)
+            self._reread_at[name] = time.monotonic()
+            fresh = self._fetch(name)
+            if kept is None or fresh != kept.value:
+                del self._reread_at[name]
+            return fresh
+
+    def previous(self, name: str) -> str | None:
+        """The text the secret had before it was last changed; None if it cannot be had."""
+        with self._lock(name):
+            if name not in self._previous:
+                try:
+                    self._previous[name] = self._get(name, VersionStage="AWSPREVIOUS")
+                except SecretUnavailable:
+                    self._previous[name] = None
+            return self._previous[name]
+
+    def _lock(self, name: str) -> threading.Lock:
+        return self._locks.setdefault(name, threading.Lock())
 
     def _fetch(self, name: str) -> str:
+        value = self._get(name)
+        self._kept[name] = _Kept(value, time.monotonic())
+        self._previous.pop(name, None)
+        return value
+
+    def _get(self, name: str, **version: str) -> str:
         try:
-            value = self._client.get_secret_value(SecretId=name)["SecretString"]
+            return self._client.get_secret_value(SecretId=name, **version)["SecretString"]
         except (BotoCoreError, ClientError, KeyError) as error:
             raise SecretUnavailable(type(error).__name__) from error
-        self._kept[name] = (time.monotonic(), value)
-        return value
+
+
+def _is_young(kept: _Kept) -> bool:
+    return time.monotonic() - kept.read_at < KEEP

@@ -34,6 +34,7 @@ _TRANSIENT: Final = frozenset(
         "RequestLimitExceeded",
     }
 )
+_BATCH: Final = 100
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.3
 
@@ -86,6 +87,8 @@ class Update:
     expression: str
     condition: str | None = None
     values: Item = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Attributes that stand in the expressions under another name, as `#alias`."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,10 @@ class Table:
         self._name = name
         self._patience = patience
 
+    def impatient(self) -> "Table":
+        """The same table for what nobody waits for: a write that collides is tried once."""
+        return Table(self._client, self._name, patience=0)
+
     def get(self, key: Key) -> Item | None:
         """Read one item, strongly consistent; None if there is none."""
         answer = self._read(
@@ -158,20 +165,35 @@ class Table:
                 break
         return [found.get(key) for key in keys]
 
+    def get_each(self, keys: Sequence[Key]) -> list[Item | None]:
+        """Read any number of items, strongly consistent, in the order of `keys`.
+
+        One call for every hundred different keys (AWS: BatchGetItem).
+        """
+        distinct = list(dict.fromkeys(keys))
+        found: dict[Key, Item | None] = {}
+        for start in range(0, len(distinct), _BATCH):
+            batch = distinct[start : start + _BATCH]
+            found.update(zip(batch, self.get_many(batch), strict=True))
+        return [found[key] for key in keys]
+
     def query(
         self,
         pk: str,
-        sk_prefix: str,
+        sk_prefix: str = "",
         *,
         after: Key | None = None,
         limit: int | None = None,
         newest_first: bool = False,
     ) -> Page:
         """Read one page of a partition's items whose sort key has a prefix, strongly consistent."""
+        # AWS takes no empty value for a key: without a prefix there is no condition on it.
+        where = " AND begins_with(sk, :sk)" if sk_prefix else ""
+        values: Item = {":sk": sk_prefix} if sk_prefix else {}
         arguments: dict[str, Any] = {
             "TableName": self._name,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
-            "ExpressionAttributeValues": _marshal({":pk": pk, ":sk": sk_prefix}),
+            "KeyConditionExpression": "pk = :pk" + where,
+            "ExpressionAttributeValues": _marshal({":pk": pk, **values}),
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
@@ -185,6 +207,23 @@ class Table:
             [_unmarshal(item) for item in answer["Items"]],
             None if last is None else _key_of(_unmarshal(last)),
         )
+
+    def pages(
+        self,
+        pk: str,
+        sk_prefix: str = "",
+        *,
+        after: Key | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[Page]:
+        """The same, page after page: a query for each, made when it is asked for."""
+        while True:
+            page = self.query(pk, sk_prefix, after=after, limit=limit, newest_first=newest_first)
+            yield page
+            after = page.last
+            if after is None:
+                return
 
     def due(self, shard: str, until: int) -> Iterator[Key]:
         """Keys of appointments due in a shard until a moment (epoch ms), earliest first.
@@ -317,7 +356,10 @@ def _request(write: Write) -> dict[str, Any]:
         request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     names = {word for text in expressions for word in _names(text)}
     if names:
-        request["ExpressionAttributeNames"] = {f"#{name}": name for name in sorted(names)}
+        aliases = write.names if isinstance(write, Update) else {}
+        request["ExpressionAttributeNames"] = {
+            f"#{name}": aliases.get(name, name) for name in sorted(names)
+        }
     if write.values:
         request["ExpressionAttributeValues"] = _marshal(write.values)
     return request

@@ -7,54 +7,42 @@ The key goes in a header and nowhere else: in a URL it would come back in `X-Goo
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from secrets import token_hex
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import httpx
 
 from filegate import __version__
-from filegate.errors import STATUS_NAMES
+from filegate.adapters.project_keys import KeysOf, Told
+from filegate.adapters.refusals import (
+    Subject,
+    UpstreamKeyRefused,
+    UpstreamRefused,
+    UpstreamUnavailable,
+    read_refusal,
+)
+from filegate.instants import SECOND, Instant
 from filegate.redaction import REDACTOR
 
 _AGENT: Final = f"filegate/{__version__}"
-_LONGEST_MESSAGE: Final = 8 * 1024
-_WAIT: Final = re.compile(r"[0-9]{1,9}")
 _TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
-
-
-class UpstreamUnavailable(Exception):
-    """No answer: not reached, cut off or too slow. Whether a request took effect is unknown."""
-
-
-class UpstreamKeyRefused(Exception):
-    """Upstream refuses the project's key, also after reading it anew."""
-
-
-class UpstreamRefused(Exception):
-    """Upstream answered with an error; its text is free of secrets and may be passed on."""
-
-    def __init__(
-        self,
-        code: int,
-        status: str,
-        message: str,
-        retry_after: int | None,
-        *,
-        in_words: bool = True,
-    ) -> None:
-        """`in_words`: whether it was a google.rpc Status, and not some page or text."""
-        super().__init__(f"{code} {status}")
-        self.in_words: Final = in_words
-        self.code: Final = code
-        self.status: Final = status
-        self.message: Final = message
-        self.retry_after: Final = retry_after
+_CHUNK_HEADERS: Final = (
+    "content-type",
+    "retry-after",
+    "x-goog-upload-status",
+    "x-goog-upload-size-received",
+    "x-goog-upload-chunk-granularity",
+)
+_LISTED: Final = "100"
+"""Files on a page, as many as upstream gives (wire 6.2)."""
+_PATH_PART: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class UploadState(StrEnum):
@@ -82,6 +70,46 @@ class FileToSend:
             "mimeType": self.mime_type,
         }
         return {"file": {name: value for name, value in fields.items() if value is not None}}
+
+
+@dataclass(frozen=True)
+class DocumentToSend:
+    """What upstream is told of a document before its bytes; `size` in bytes, None if not known."""
+
+    metadata: Mapping[str, Any]
+    """The body of a start: `displayName`, `customMetadata`, `chunkingConfig`, `mimeType`."""
+    mime_type: str | None
+    size: int | None
+
+
+@dataclass(frozen=True)
+class DocumentUpload:
+    """What became of an upload to a store; one that upstream refused at its end is CANCELLED."""
+
+    state: UploadState
+    size: int | None = None
+    """Bytes of the document once FINAL, None if upstream does not say."""
+    document: str | None = None
+    """The document's id in its store once FINAL, None if upstream does not say."""
+
+
+@dataclass(frozen=True)
+class DirectUpload:
+    """An upload whose chunks go straight to upstream."""
+
+    upload_id: str
+    url: str
+    """Upstream's own URL for them, a capability by itself (wire 3.3); free of any key."""
+
+
+@dataclass(frozen=True)
+class ChunkAnswer:
+    """Upstream's answer to a chunk, whatever it is: what a client may have of it."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Those that the chunk route of the template lets through, in lower case."""
+    text: str
 
 
 def create_client(base_url: str) -> httpx.Client:
@@ -112,25 +140,79 @@ class Upstream:
     def __init__(
         self,
         client: httpx.Client,
-        key_of: Callable[[str], str],
-        fresh_key_of: Callable[[str], str],
+        keys_of: KeysOf,
+        told: Told = lambda _project, _refusal: None,
     ) -> None:
-        """`key_of` gives a project's key; `fresh_key_of` reads it anew after a refusal."""
+        """`keys_of` gives a project's keys to try in turn; `told` hears what upstream says."""
         self._client = client
-        self._key_of = key_of
-        self._fresh_key_of = fresh_key_of
+        self._keys_of = keys_of
+        self._told = told
 
     def start_upload(self, project: str, version: str, file: FileToSend) -> str:
         """Open a resumable upload (wire 3.1) and return its `upload_id`."""
-        headers = {"x-goog-upload-protocol": "resumable", "x-goog-upload-command": "start"}
-        if file.size is not None:
-            headers["x-goog-upload-header-content-length"] = str(file.size)
-        if file.mime_type is not None:
-            headers["x-goog-upload-header-content-type"] = file.mime_type
-        answer = self._send(
-            project, "POST", f"/upload/{version}/files", headers=headers, json=file.metadata()
+        return _upload_id(self._start_upload(project, version, file, None))
+
+    def start_direct(
+        self, project: str, version: str, file: FileToSend, origin: str | None
+    ) -> DirectUpload:
+        """Open a resumable upload for a client that sends its chunks to upstream itself.
+
+        `origin` is that of the page it comes from, which upstream lets read its answers (wire 3.3).
+        """
+        return _direct_upload(self._start_upload(project, version, file, origin))
+
+    def _start_upload(
+        self, project: str, version: str, file: FileToSend, origin: str | None
+    ) -> httpx.Response:
+        return self._send(
+            project,
+            "POST",
+            _upload_path(None, version),
+            headers=_announcement(file.size, file.mime_type, origin),
+            json=file.metadata(),
         )
-        return _upload_id(answer.headers.get("x-goog-upload-url", ""))
+
+    def start_document(
+        self, project: str, version: str, store: str, document: DocumentToSend
+    ) -> str:
+        """Open a resumable upload to a store (wire 9.2) and return its `upload_id`."""
+        return _upload_id(self._start_document(project, version, store, document, None))
+
+    def start_direct_document(
+        self, project: str, version: str, store: str, document: DocumentToSend, origin: str | None
+    ) -> DirectUpload:
+        """As `start_direct`, for an upload to a store."""
+        return _direct_upload(self._start_document(project, version, store, document, origin))
+
+    def _start_document(
+        self, project: str, version: str, store: str, document: DocumentToSend, origin: str | None
+    ) -> httpx.Response:
+        return self._send(
+            project,
+            "POST",
+            _upload_path(store, version),
+            Subject.CONTENT,
+            headers=_announcement(document.size, document.mime_type, origin),
+            json=document.metadata,
+        )
+
+    def send_document(
+        self, version: str, store: str, upload_id: str, content: bytes
+    ) -> Mapping[str, Any]:
+        """Send all bytes of an upload to a store and end it; answers the Operation.
+
+        The session authorizes itself (wire 3.3): no key goes along.
+        """
+        answer = self._request(
+            "POST",
+            _upload_path(store, version),
+            params=_session_query(upload_id),
+            headers={"x-goog-upload-command": "upload, finalize", "x-goog-upload-offset": "0"},
+            content=content,
+        )
+        if not answer.is_success:
+            raise _refusal(answer, Subject.SESSION)
+        return _object(_json(answer))
 
     def send_whole(
         self, project: str, version: str, file: FileToSend, content: bytes
@@ -164,59 +246,174 @@ class Upstream:
         try:
             return _object(_json(self._send(project, "GET", f"/v1beta/files/{file_id}")))
         except UpstreamRefused as refusal:
-            if _is_missing(refusal):
+            if refusal.missing:
                 return None
             raise
 
-    def delete_file(self, project: str, file_id: str) -> None:
-        """Delete a file; one that is not there any more counts as deleted."""
+    def list_files(
+        self, project: str, page_token: str | None = None
+    ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+        """A page of all files of a project (wire 6.2), whoever made them, and the next one's token.
+
+        The token is None at the end.
+        """
+        query = {"pageSize": _LISTED} | ({} if page_token is None else {"pageToken": page_token})
+        answer = _object(_json(self._send(project, "GET", "/v1beta/files", params=query)))
+        files = answer.get("files", [])
+        if not isinstance(files, list):
+            raise UpstreamUnavailable("upstream's list of files is none")
+        return [_object(file) for file in files], str(answer.get("nextPageToken") or "") or None
+
+    def delete_file(self, project: str, file_id: str) -> Instant | None:
+        """Delete a file; one that is not there any more counts as deleted.
+
+        Answers the second in which upstream says that it did, None if it does not say.
+        """
         try:
-            self._send(project, "DELETE", f"/v1beta/files/{file_id}")
+            answer = self._send(project, "DELETE", f"/v1beta/files/{file_id}")
         except UpstreamRefused as refusal:
-            if not _is_missing(refusal):
+            if not refusal.missing:
                 raise
+            return None
+        return _date(answer)
+
+    def create_file(self, project: str, version: str, file: FileToSend) -> Mapping[str, Any]:
+        """Make a file of metadata only (wire R11) and return its File."""
+        answer = self._send(project, "POST", f"/{version}/files", json=file.metadata())
+        return _object(_object(_json(answer)).get("file"))
+
+    def register_files(
+        self,
+        project: str,
+        version: str,
+        uris: Sequence[str],
+        authorization: str,
+        quota_project: str | None,
+    ) -> Sequence[Mapping[str, Any]]:
+        """Register Cloud Storage objects with the caller's own Google token (wire 6.6)."""
+        headers = {"authorization": authorization}
+        if quota_project:
+            headers["x-goog-user-project"] = quota_project
+        answer = self._send(
+            project,
+            "POST",
+            f"/{version}/files:register",
+            Subject.CALLERS_TOKEN,
+            headers=headers,
+            json={"uris": uris},
+        )
+        files = _object(_json(answer)).get("files")
+        return [_object(file) for file in files] if isinstance(files, list) else []
+
+    def call(
+        self,
+        project: str,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        subject: Subject = Subject.OWN_NAMES,
+    ) -> Mapping[str, Any]:
+        """One JSON call; answers the JSON object, redacted. `path` begins with `/` and a version.
+
+        `body` goes as it is. `subject` says what a 403 can be about: CONTENT where the body is
+        what a tenant wrote.
+        """
+        headers = {} if body is None else {"content-type": "application/json"}
+        answer = self._send(
+            project, method, path, subject, params=query, headers=headers, content=body
+        )
+        return _object(_json(answer))
 
     def query_upload(self, upload_id: str) -> UploadState:
         """How an upload stands. A session upstream does not know counts as cancelled."""
-        return self._command(upload_id, "query")
+        return _upload_state(self._ask(upload_id, "query"), "query")
 
-    def cancel_upload(self, upload_id: str) -> UploadState:
+    def query_document(self, store: str, upload_id: str) -> DocumentUpload:
+        """What became of an upload to a store, by its Operation once it has ended (wire 4)."""
+        answer = self._ask(upload_id, "query", store)
+        state = _upload_state(answer, "query")
+        if state is not UploadState.FINAL:
+            return DocumentUpload(state)
+        if answer.is_success:
+            return _document_upload(answer)
+        if answer.is_client_error and answer.status_code not in _TRANSIENT:
+            return DocumentUpload(UploadState.CANCELLED)
+        raise UpstreamUnavailable(f"query was answered with {answer.status_code}")
+
+    def delete_document(self, project: str, store: str, document: str) -> None:
+        """Delete a document; one that is not there any more counts as deleted."""
+        path = f"/v1beta/fileSearchStores/{store}/documents/{document}"
+        try:
+            self._send(project, "DELETE", path, params={"force": "true"})
+        except UpstreamRefused as refusal:
+            if not refusal.missing:
+                raise
+
+    def cancel_upload(self, upload_id: str, store: str | None = None) -> UploadState:
         """End an upload; answers how it stands then: FINAL if it had been finalized before."""
-        return self._command(upload_id, "cancel")
+        return _upload_state(self._ask(upload_id, "cancel", store), "cancel")
 
-    def _command(self, upload_id: str, command: str) -> UploadState:
-        # The session authorizes itself (wire 3.3): no key goes along.
+    def send_chunk(
+        self, version: str, upload_id: str, command: str, offset: int | None, content: bytes
+    ) -> ChunkAnswer:
+        """Send a chunk or command of a session, which authorizes itself: no key goes along."""
+        headers = {"x-goog-upload-command": command}
+        if offset is not None:
+            headers["x-goog-upload-offset"] = str(offset)
         answer = self._request(
             "POST",
-            "/upload/v1beta/files",
-            params={"upload_id": upload_id, "upload_protocol": "resumable"},
+            _upload_path(None, version),
+            params=_session_query(upload_id),
+            headers=headers,
+            content=content,
+        )
+        passed = {name: answer.headers[name] for name in _CHUNK_HEADERS if name in answer.headers}
+        return ChunkAnswer(answer.status_code, passed, REDACTOR.redact(answer.text))
+
+    def _ask(self, upload_id: str, command: str, store: str | None = None) -> httpx.Response:
+        # The session authorizes itself (wire 3.3): no key goes along.
+        return self._request(
+            "POST",
+            _upload_path(store),
+            params=_session_query(upload_id),
             headers={"x-goog-upload-command": command},
         )
-        status = answer.headers.get("x-goog-upload-status", "")
-        if status in set(UploadState):
-            return UploadState(status)
-        if answer.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            return UploadState.CANCELLED
-        if answer.is_client_error and answer.status_code not in _TRANSIENT:
-            raise _refusal(answer)
-        raise UpstreamUnavailable(f"{command} was answered with {answer.status_code}")
 
-    def _send(self, project: str, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
-        try:
-            return self._attempt(self._key_of(project), method, path, **request)
-        except UpstreamKeyRefused:
-            # A key is rotated by changing the secret: read it once more before giving up.
-            return self._attempt(self._fresh_key_of(project), method, path, **request)
+    def _send(
+        self,
+        project: str,
+        method: str,
+        path: str,
+        subject: Subject = Subject.OWN_NAMES,
+        **request: Any,  # noqa: ANN401
+    ) -> httpx.Response:
+        refusal = UpstreamKeyRefused()
+        for key in self._keys_of(project):
+            try:
+                answer = self._attempt(key, method, path, subject, **request)
+            except UpstreamKeyRefused as refused:
+                refusal = refused
+                self._told(project, refused.text)
+            else:
+                self._told(project, None)
+                return answer
+        raise refusal
 
-    def _attempt(self, key: str, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
+    def _attempt(
+        self,
+        key: str,
+        method: str,
+        path: str,
+        subject: Subject,
+        **request: Any,  # noqa: ANN401
+    ) -> httpx.Response:
         headers = {**request.pop("headers", {}), "x-goog-api-key": key}
         answer = self._request(method, path, headers=headers, **request)
         if answer.is_success:
             return answer
-        refusal = _refusal(answer)
-        if _is_about_the_key(answer, refusal):
-            raise UpstreamKeyRefused
-        raise refusal
+        raise _refusal(answer, subject)
 
     def _request(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
         answer, failure = None, ""
@@ -230,59 +427,92 @@ class Upstream:
         return answer
 
 
-def _upload_id(url: str) -> str:
+def _date(answer: httpx.Response) -> Instant | None:
+    """When upstream made an answer, by its own clock (RFC 9110, 6.6.1): whole seconds."""
     try:
-        [upload_id] = parse_qs(urlsplit(url).query)["upload_id"]
+        moment = parsedate_to_datetime(answer.headers.get("date", ""))
+        return int(moment.timestamp()) * SECOND
+    except (ValueError, OverflowError):
+        return None
+
+
+def _upload_path(store: str | None, version: str = "v1beta") -> str:
+    if store is None:
+        return f"/upload/{version}/files"
+    return f"/upload/{version}/fileSearchStores/{store}:uploadToFileSearchStore"
+
+
+def _announcement(size: int | None, mime_type: str | None, origin: str | None) -> dict[str, str]:
+    """The headers of a resumable start (wire 3.1)."""
+    headers = {"x-goog-upload-protocol": "resumable", "x-goog-upload-command": "start"}
+    if origin is not None and origin.isascii() and origin.isprintable():
+        headers["origin"] = origin
+    if size is not None:
+        headers["x-goog-upload-header-content-length"] = str(size)
+    if mime_type is not None:
+        headers["x-goog-upload-header-content-type"] = mime_type
+    return headers
+
+
+def _session_query(upload_id: str) -> dict[str, str]:
+    return {"upload_id": upload_id, "upload_protocol": "resumable"}
+
+
+def _upload_state(answer: httpx.Response, command: str) -> UploadState:
+    status = answer.headers.get("x-goog-upload-status", "")
+    if status in set(UploadState):
+        return UploadState(status)
+    if answer.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        return UploadState.CANCELLED
+    if answer.is_client_error and answer.status_code not in _TRANSIENT:
+        raise _refusal(answer, Subject.SESSION)
+    raise UpstreamUnavailable(f"{command} was answered with {answer.status_code}")
+
+
+def _document_upload(answer: httpx.Response) -> DocumentUpload:
+    """What a finalized upload became; its Operation leaves out a size of zero (proto3 JSON)."""
+    try:
+        response = _object(_json(answer)).get("response")
+    except UpstreamUnavailable:
+        response = None
+    details = response if isinstance(response, dict) else {}
+    size = _whole(details.get("sizeBytes"))
+    received = _whole(answer.headers.get("x-goog-upload-size-received"))
+    document = str(details.get("documentName", "")).rpartition("/")[2]
+    return DocumentUpload(
+        UploadState.FINAL,
+        received if size is None else size,
+        document if _PATH_PART.fullmatch(document) else None,
+    )
+
+
+def _whole(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def _upload_id(answer: httpx.Response) -> str:
+    try:
+        query = urlsplit(answer.headers.get("x-goog-upload-url", "")).query
+        [upload_id] = parse_qs(str(query))["upload_id"]
     except (KeyError, ValueError):
         raise UpstreamUnavailable("upstream returned no upload URL") from None
     return upload_id
 
 
-def _refusal(answer: httpx.Response) -> UpstreamRefused:
-    code = answer.status_code
-    message, status = answer.text, STATUS_NAMES.get(code, "UNKNOWN")
-    error = _error_of(answer)
-    if error is not None:
-        message, status = str(error.get("message") or ""), str(error.get("status") or status)
-    # Redacted when parsed, as JSON can spell a key in escapes, and before it is cut.
-    message, status = REDACTOR.redact(message)[:_LONGEST_MESSAGE], REDACTOR.redact(status)
-    after = answer.headers.get("retry-after", "")
-    wait = int(after) if _WAIT.fullmatch(after) else None
-    return UpstreamRefused(code, status, message, wait, in_words=error is not None)
+def _direct_upload(answer: httpx.Response) -> DirectUpload:
+    """Upstream's URL with what names the session and nothing else, as a key could be among it."""
+    upload_id = _upload_id(answer)
+    parts = urlsplit(answer.headers["x-goog-upload-url"])
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit((parts.scheme, host, parts.path, urlencode(_session_query(upload_id)), ""))
+    if REDACTOR.redact(url) != url:
+        raise UpstreamUnavailable("upstream's upload URL holds a key")
+    return DirectUpload(upload_id, url)
 
 
-def _error_of(answer: httpx.Response) -> Mapping[str, Any] | None:
-    try:
-        return _object(_object(json.loads(answer.text)).get("error"))
-    except (ValueError, RecursionError, UpstreamUnavailable):
-        return None
-
-
-def _is_missing(refusal: UpstreamRefused) -> bool:
-    """Whether a refusal means "no such file" (wire section 8: upstream says 403 for it).
-
-    In the API's own words only: bytes are given back on it, and a 404 page can come from anything
-    that stands between.
-    """
-    if refusal.code == HTTPStatus.NOT_FOUND:
-        return refusal.in_words and refusal.status == "NOT_FOUND"
-    return refusal.code == HTTPStatus.FORBIDDEN and "it may not exist" in refusal.message
-
-
-def _is_about_the_key(answer: httpx.Response, refusal: UpstreamRefused) -> bool:
-    """Whether a refusal is about the gateway's own key or project, not about the request.
-
-    Every name the gateway asks for is its own, so a 403 that does not say "missing" can be about
-    nothing else; its text may name the project and stays here. A bad key is 400 (wire section 8).
-    """
-    if refusal.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return not _is_missing(refusal)
-    details = (_error_of(answer) or {}).get("details") or []
-    reasons = [detail.get("reason") for detail in details if isinstance(detail, dict)]
-    return refusal.code == HTTPStatus.BAD_REQUEST and (
-        refusal.message.startswith("API key ")
-        or any(str(reason).startswith("API_KEY_") for reason in reasons)
-    )
+def _refusal(answer: httpx.Response, subject: Subject) -> UpstreamRefused | UpstreamKeyRefused:
+    return read_refusal(answer.status_code, answer.headers.get("retry-after"), answer.text, subject)
 
 
 def _json(answer: httpx.Response) -> object:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from filegate.instants import Instant
+from filegate.tenants import Credential
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,14 @@ class Request:
     received_at: Instant
     base_url: str
     """Where this API stands for the client that sent this request, without a trailing slash."""
+    address: str | None = None
+    """The caller's, as API Gateway saw it."""
 
     @property
-    def tenant_key(self) -> str | None:
-        """The tenant's key, from the header or, as in cURL samples, from `?key=`."""
-        return self.headers.get("x-goog-api-key") or self.query.get("key")
+    def credential(self) -> Credential:
+        """The key, from the header or, as in cURL samples, from `?key=`; and the page's origin."""
+        key = self.headers.get("x-goog-api-key") or self.query.get("key")
+        return Credential(key, self.headers.get("origin"), self.address)
 
 
 def read_request(event: Mapping[str, Any], public_base_url: str = "") -> Request:
@@ -37,6 +41,7 @@ def read_request(event: Mapping[str, Any], public_base_url: str = "") -> Request
         body=b64decode(body) if event.get("isBase64Encoded") else body.encode(),
         received_at=context["requestTimeEpoch"],
         base_url=public_base_url or _own_base_url(event),
+        address=context.get("identity", {}).get("sourceIp"),
     )
 
 

@@ -9,9 +9,10 @@ import os
 from functools import cached_property, lru_cache
 from typing import Final, Self
 
-from filegate import pages, sessions
+from filegate import pages, sessions, tokens
 from filegate.adapters import secret_store, table
 from filegate.ledger import Ledger
+from filegate.request_counts import RequestCounts
 from filegate.seals import KeyRing, Sealer
 from filegate.settings import Settings
 
@@ -38,6 +39,11 @@ class Wiring:
         return Sealer(sessions.PURPOSE, self._key_ring, self._fresh_key_ring)
 
     @cached_property
+    def tokens(self) -> Sealer:
+        """What seals browser tokens."""
+        return Sealer(tokens.PURPOSE, self._key_ring, self._fresh_key_ring)
+
+    @cached_property
     def pages(self) -> Sealer:
         """What seals page tokens."""
         return Sealer(pages.PURPOSE, self._key_ring, self._fresh_key_ring)
@@ -46,6 +52,11 @@ class Wiring:
     def table(self) -> table.Table:
         """The one table."""
         return table.Table(table.create_client(), self.settings.table_name)
+
+    @cached_property
+    def request_counts(self) -> RequestCounts:
+        """What counts requests and refusals."""
+        return RequestCounts(self.table.impatient(), self.settings.requests_counted_every)
 
     @cached_property
     def secrets(self) -> secret_store.SecretStore:
