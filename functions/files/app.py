@@ -1,36 +1,41 @@
-"""Files: upload start, single-request upload, get, list, delete. Parses, calls, answers."""
+"""Files: uploads, create, register, get, list, delete. Parses, calls, answers."""
 
 from typing import Any
 from urllib.parse import unquote
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from filegate.batch_inputs import is_batch_input
+from filegate.chunks import Chunk, SessionRefused
+from filegate.edge.cors import for_pages
 from filegate.edge.logs import LOGGER
-from filegate.edge.requests import Request, read_request
+from filegate.edge.requests import Request
 from filegate.edge.responses import (
-    answer_error,
+    answer_chunk,
     answer_json,
     answer_open_upload,
+    answer_redirect,
     answer_text,
-    status_of,
 )
+from filegate.edge.rest_function import RestFunction
 from filegate.edge.upstream_wiring import UpstreamWiring
-from filegate.errors import ROUTE_UNKNOWN, StatusError
+from filegate.errors import ROUTE_UNKNOWN, SESSION_UNKNOWN, StatusError, token_cannot
 from filegate.multipart import read_parts
-from filegate.names import VERSIONS
 from filegate.pages import open_position, read_page_size, seal_position
 from filegate.records import FileRecord
 from filegate.sessions import GRANULARITY
-from filegate.tenants import FILES_READ, FILES_WRITE, Tenant
+from filegate.tenants import FILES_READ, FILES_WRITE, OWN_FILES, Tenant
+from filegate.token_requests import answer_of, mint, read_token_request
 from filegate.upload_requests import Protocol, protocol_of, read_start, whole_request
 from filegate.wire import NewFile, read_metadata
 
-app = APIGatewayRestResolver()
-metrics = Metrics()
+function = RestFunction()
+app, metrics = function.app, function.metrics
 wiring = UpstreamWiring.from_environment()
+
+_DOWNLOAD = ":download"
 
 
 @app.post("/upload/<version>/files")
@@ -49,13 +54,18 @@ def _start(version: str, request: Request) -> Response[str]:
 
     def start(tenant: Tenant) -> Response[str]:
         announced = read_start(request.headers, request.body)
-        opened = wiring.uploads.start(tenant, version, announced, now)
+        # What is to be read on its way has to come by here.
+        read = is_batch_input(announced.mime_type, announced.size)
+        direct = tenant.sends_direct and not read
+        origin = request.credential.origin
+        opened = wiring.uploads.start(tenant, version, announced, now, direct=direct, origin=origin)
         _note("upload.start", opened.record, bytes=opened.record.bytes)
         metrics.add_metric("BytesReserved", MetricUnit.Bytes, opened.record.bytes)
-        url = f"{request.base_url}/upload/{version}/sessions/{opened.sealed_session}"
-        return answer_open_upload(url, GRANULARITY)
+        route = "batchSessions" if read else "sessions"
+        url = f"{request.base_url}/upload/{version}/{route}/{opened.sealed_session}"
+        return answer_open_upload(opened.direct_url or url, GRANULARITY)
 
-    return wiring.as_tenant(request.tenant_key, FILES_WRITE, now, start)
+    return wiring.as_tenant(request.credential, FILES_WRITE, now, start, "upload.start")
 
 
 def _send_whole(version: str, request: Request, protocol: Protocol) -> Response[str]:
@@ -73,11 +83,71 @@ def _send_whole(version: str, request: Request, protocol: Protocol) -> Response[
                 "content-type"
             )
         announced = whole_request(metadata, mime_type, len(content))
-        record = wiring.uploads.send_whole(tenant, version, announced, content, now)
+        sha256 = None
+        if is_batch_input(announced.mime_type, len(content)):
+            sha256 = wiring.batch_inputs.checked(tenant, content, now)
+        record = wiring.uploads.send_whole(tenant, version, announced, content, now, sha256)
         _note("upload.whole", record, bytes=record.bytes)
         return answer_text(f'{{"file":{record.snapshot}}}')
 
-    return wiring.as_tenant(request.tenant_key, FILES_WRITE, now, send)
+    return wiring.as_tenant(request.credential, FILES_WRITE, now, send, "upload.whole")
+
+
+@app.post("/upload/<version>/batchSessions/<session>")
+@app.put("/upload/<version>/batchSessions/<session>")
+def send_batch_input(version: str, session: str) -> Response[str]:
+    """A chunk of a JSONL file of requests, whose lines are read on their way upstream."""
+    request = _request(version)
+    chunk = Chunk(
+        version=version,
+        sealed_session=session,
+        command=request.headers.get("x-goog-upload-command"),
+        offset=request.headers.get("x-goog-upload-offset"),
+        credential=request.credential,
+    )
+    try:
+        answer = wiring.batch_inputs.send(chunk, request.body, request.received_at)
+    except SessionRefused:
+        raise StatusError(SESSION_UNKNOWN) from None
+    return answer_chunk(answer.status, answer.headers, answer.text)
+
+
+@app.post("/<version>/files")
+def create_file(version: str) -> Response[str]:
+    """`CreateFile`: a file of metadata only."""
+    request = _request(version)
+    now = request.received_at
+
+    def create(tenant: Tenant) -> Response[str]:
+        announced = whole_request(read_metadata(request.body), None, 0)
+        record = wiring.uploads.create(tenant, version, announced, now)
+        _note("files.create", record)
+        return answer_text(f'{{"file":{record.snapshot}}}')
+
+    return wiring.as_tenant(request.credential, FILES_WRITE, now, create, "files.create")
+
+
+@app.post("/<version>/files:register")
+def register_files(version: str) -> Response[str]:
+    """`files.register`: Cloud Storage objects as files, with the caller's own Google token."""
+    request = _request(version)
+    now = request.received_at
+
+    def register(tenant: Tenant) -> Response[str]:
+        if tenant.token is not None:
+            raise StatusError(token_cannot("register Cloud Storage objects"))
+        files = wiring.registrations.register(
+            tenant,
+            version,
+            request.body,
+            request.headers.get("authorization"),
+            request.headers.get("x-goog-user-project"),
+            now,
+        )
+        LOGGER.info("files.register", extra={"tenant": tenant.id, "count": len(files)})
+        return answer_json({"files": files})
+
+    return wiring.as_tenant(request.credential, FILES_WRITE, now, register, "files.register")
 
 
 @app.get("/<version>/files")
@@ -100,13 +170,15 @@ def list_files(version: str) -> Response[str]:
             fields.append(f'"nextPageToken":"{next_token}"')
         return answer_text(f"{{{','.join(fields)}}}")
 
-    return wiring.as_tenant(request.tenant_key, FILES_READ, now, list_page)
+    return wiring.as_tenant(request.credential, FILES_READ, now, list_page, "files.list")
 
 
 @app.get("/<version>/files/<file>")
 def get_file(version: str, file: str) -> Response[str]:
     """`files.get`: one file, from the ledger's own snapshot where it cannot have changed."""
     request = _request(version)
+    if unquote(file).endswith(_DOWNLOAD):
+        return _redirect_download(version, file, request)
     now = request.received_at
     fresh = "no-cache" in request.headers.get("cache-control", "").lower()
 
@@ -114,7 +186,21 @@ def get_file(version: str, file: str) -> Response[str]:
         record = wiring.files.get(tenant, _file_id(file), now, from_upstream=fresh)
         return answer_text(record.snapshot or "{}")
 
-    return wiring.as_tenant(request.tenant_key, FILES_READ, now, get)
+    return wiring.as_tenant(request.credential, OWN_FILES, now, get, "files.get")
+
+
+def _redirect_download(version: str, file: str, request: Request) -> Response[str]:
+    """`files.download`: to the route whose answer streams, as Google redirects too (wire 6.5)."""
+
+    def redirect(tenant: Tenant) -> Response[str]:
+        file_id = _file_id(unquote(file).removesuffix(_DOWNLOAD))
+        grant = wiring.grants.give(tenant, file_id, now)
+        query = f"alt=media&grant={wiring.grants.seal(grant)}"
+        path = f"/download/{version}/files/{grant.file_id}{_DOWNLOAD}"
+        return answer_redirect(f"{request.base_url}{path}?{query}")
+
+    now = request.received_at
+    return wiring.as_tenant(request.credential, OWN_FILES, now, redirect, "files.download")
 
 
 @app.delete("/<version>/files/<file>")
@@ -128,39 +214,29 @@ def delete_file(version: str, file: str) -> Response[str]:
         LOGGER.info("files.delete", extra={"tenant": tenant.id, "file": file})
         return answer_json({})
 
-    return wiring.as_tenant(request.tenant_key, FILES_WRITE, now, delete)
+    return wiring.as_tenant(request.credential, FILES_WRITE, now, delete, "files.delete")
 
 
-@app.not_found
-def unknown_route(_error: Exception) -> Response[str]:
-    """A path the API has, with a method or a spelling it has not."""
-    return answer_error(ROUTE_UNKNOWN, upload=_is_upload())
-
-
-@app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools has no types here
-def refuse(error: Exception) -> Response[str]:
-    """Every failure as a google.rpc Status; one that nobody foresaw is logged with its trace."""
-    status = status_of(error)
-    metrics.add_metric("Refusals", MetricUnit.Count, 1)
-    if status.code >= 500:
-        LOGGER.exception("request failed", extra={"code": status.code})
-    else:
-        LOGGER.info("request refused", extra={"code": status.code, "reason": status.status})
-    return answer_error(status, upload=_is_upload())
+@app.post("/<version>/tokens")
+def make_token(version: str) -> Response[str]:
+    """A browser token, for a backend to hand to its page. Nothing is stored."""
+    request = _request(version)
+    now = request.received_at
+    caller = wiring.admit(request.credential, now)
+    token = mint(caller, request.credential, read_token_request(request.body), now)
+    LOGGER.info("tokens.create", extra={"tenant": token.tenant, "token": token.id})
+    return answer_json(answer_of(token, token.seal(wiring.tokens)))
 
 
 @LOGGER.inject_lambda_context(clear_state=True, log_event=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda entry point (API Gateway REST proxy integration)."""
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
-    return app.resolve(event, context)
+    return for_pages(function.answer(event, context), event)
 
 
 def _request(version: str) -> Request:
-    if version not in VERSIONS:
-        raise StatusError(ROUTE_UNKNOWN)
-    return read_request(app.current_event.raw_event, wiring.settings.public_base_url)
+    return function.request(version, wiring.settings.public_base_url)
 
 
 def _file_id(file: str) -> str:
@@ -169,10 +245,6 @@ def _file_id(file: str) -> str:
     if ":" in file_id:
         raise StatusError(ROUTE_UNKNOWN)
     return file_id
-
-
-def _is_upload() -> bool:
-    return app.current_event.path.startswith(("/upload/", "/resumable/"))
 
 
 def _note(event: str, record: FileRecord, **fields: int) -> None:

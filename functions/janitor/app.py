@@ -1,4 +1,4 @@
-"""Janitor: every minute, keeps the appointments that are due."""
+"""Janitor: every minute, keeps the appointments that are due and publishes what waits."""
 
 from dataclasses import asdict
 from typing import Any
@@ -22,13 +22,16 @@ _TIME_TO_STOP = 10_000
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda entry point (EventBridge scheduled event, whose `time` is the round's moment)."""
+    now = parse_rfc3339(event["time"])
     done = wiring.janitor.make_round(
-        parse_rfc3339(event["time"]),
-        lambda: context.get_remaining_time_in_millis() > _TIME_TO_STOP,
+        now, lambda: context.get_remaining_time_in_millis() > _TIME_TO_STOP
     )
+    wiring.project_health.keep(now)
     metrics.add_metric("AppointmentsKept", MetricUnit.Count, done.kept)
     metrics.add_metric("AppointmentsFailed", MetricUnit.Count, done.failed)
     metrics.add_metric("AppointmentLag", MetricUnit.Seconds, done.lag)
-    if done.kept or done.failed or not done.complete:
+    metrics.add_metric("EventsPublished", MetricUnit.Count, done.events)
+    metrics.add_metric("EventsFailed", MetricUnit.Count, done.untold)
+    if done.kept or done.failed or done.hours or done.events or done.untold or not done.complete:
         LOGGER.info("round", extra=asdict(done))
     return asdict(done)

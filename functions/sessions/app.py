@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from filegate.chunks import Chunk, SessionRefused, admit
+from filegate.edge.cors import allowed_origin
 from filegate.edge.logs import LOGGER
 from filegate.edge.requests import read_request
 from filegate.edge.wiring import Wiring
@@ -16,14 +17,17 @@ from filegate.errors import StatusError
 
 wiring = Wiring.from_environment()
 
+_STORE_ROUTE = "/upload/{version}/storeSessions/{session}"
+
 
 @LOGGER.inject_lambda_context(clear_state=True, log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Lambda entry point (API Gateway REQUEST authorizer).
 
-    Allow carries `uploadId`, `command` and `offset` for the integration. Deny carries `message`
-    and `status` for the gateway response ACCESS_DENIED; the error "Unauthorized" makes API Gateway
-    answer UNAUTHORIZED.
+    Allow carries `uploadId`, `command`, `offset` and `store` for the integration, and `origin` for
+    the answer, so that the page it comes from can read it. Deny carries
+    `message` and `status` for the gateway response ACCESS_DENIED; the error "Unauthorized" makes
+    API Gateway answer UNAUTHORIZED.
     """
     request = read_request(event)
     chunk = Chunk(
@@ -31,11 +35,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         sealed_session=request.parameters.get("session", ""),
         command=request.headers.get("x-goog-upload-command"),
         offset=request.headers.get("x-goog-upload-offset"),
-        tenant_key=request.tenant_key,
+        credential=request.credential,
+        to_store=event["resource"] == _STORE_ROUTE,
     )
     arn = event["methodArn"]
     try:
-        admitted = admit(chunk, wiring.sessions, wiring.ledger, request.received_at)
+        admitted = admit(chunk, wiring.sessions, wiring.tokens, wiring.ledger, request.received_at)
     except SessionRefused:
         LOGGER.info("session refused")
         # The one text that API Gateway turns into UNAUTHORIZED (AWS: Lambda authorizer output).
@@ -48,9 +53,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             "status": error.status.status,
         }
         return _policy("nobody", "Deny", arn, context_values)
-    passes = {"uploadId": admitted.session.upload_id, "command": admitted.command}
+    passes = {
+        "uploadId": admitted.session.upload_id,
+        "command": admitted.command,
+        "origin": allowed_origin(request.credential.origin),
+    }
     if admitted.offset is not None:
         passes["offset"] = str(admitted.offset)
+    if admitted.session.store is not None:
+        passes["store"] = admitted.session.store
     return _policy(admitted.session.tenant, "Allow", arn, passes)
 
 

@@ -1,17 +1,30 @@
 """What the template must never lose: allow-lists, least privilege, what protects the state."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from apigateway_standin.document import Section
 from apigateway_standin.template import Template
+from filegate.edge.admin_routes import ROUTES
 
-TEMPLATE = Template.load(Path(__file__).resolve().parents[2] / "template.yaml")
+PATH = Path(__file__).resolve().parents[2] / "template.yaml"
+TEMPLATE = Template.load(PATH)
 API = cast("dict[str, Any]", TEMPLATE.section("GatewayApi").values)
 PATHS: dict[str, dict[str, Any]] = API["DefinitionBody"]["paths"]
 CHUNK_ROUTE = "/upload/{version}/sessions/{session}"
-FUNCTIONS = ("FilesFunction", "SessionsFunction", "JanitorFunction")
+STORE_CHUNK_ROUTE = "/upload/{version}/storeSessions/{session}"
+FUNCTIONS = (
+    "FilesFunction",
+    "GenerateFunction",
+    "StoresFunction",
+    "SessionsFunction",
+    "JanitorFunction",
+    "ReconcilerFunction",
+    "AdminFunction",
+)
 
 OPERATIONS = [
     (path, method, operation)
@@ -24,11 +37,27 @@ def properties(resource: str) -> dict[str, Any]:
     return cast("dict[str, Any]", TEMPLATE.section(resource).values)
 
 
+@pytest.mark.parametrize(
+    ("route", "place", "store"),
+    [
+        (CHUNK_ROUTE, "files", {}),
+        (
+            STORE_CHUNK_ROUTE,
+            "fileSearchStores/{store}:uploadToFileSearchStore",
+            {"integration.request.path.store": "context.authorizer.store"},
+        ),
+    ],
+)
 @pytest.mark.parametrize("method", ["post", "put"])
-def test_only_what_the_authorizer_hands_over_goes_upstream_with_a_chunk(method: str) -> None:
-    integration = PATHS[CHUNK_ROUTE][method]["x-amazon-apigateway-integration"]
+def test_only_what_the_authorizer_hands_over_goes_upstream_with_a_chunk(
+    method: str, route: str, place: str, store: dict[str, str]
+) -> None:
+    integration = PATHS[route][method]["x-amazon-apigateway-integration"]
     assert integration["type"] == "http"
+    assert integration["httpMethod"] == "POST"
+    assert integration["uri"].endswith(f"/upload/{{version}}/{place}")
     assert integration["requestParameters"] == {
+        **store,
         "integration.request.path.version": "method.request.path.version",
         "integration.request.querystring.upload_id": "context.authorizer.uploadId",
         "integration.request.querystring.upload_protocol": "'resumable'",
@@ -38,8 +67,9 @@ def test_only_what_the_authorizer_hands_over_goes_upstream_with_a_chunk(method: 
     assert "contentHandling" not in integration
 
 
+@pytest.mark.parametrize("route", [CHUNK_ROUTE, STORE_CHUNK_ROUTE])
 @pytest.mark.parametrize("method", ["post", "put"])
-def test_only_named_headers_come_back_from_upstream(method: str) -> None:
+def test_only_named_headers_come_back_from_upstream(method: str, route: str) -> None:
     allowed = {
         "content-type",
         "retry-after",
@@ -48,14 +78,27 @@ def test_only_named_headers_come_back_from_upstream(method: str) -> None:
         "x-goog-upload-chunk-granularity",
         "access-control-allow-origin",
         "access-control-expose-headers",
+        "vary",
     }
-    responses = PATHS[CHUNK_ROUTE][method]["x-amazon-apigateway-integration"]["responses"]
+    responses = PATHS[route][method]["x-amazon-apigateway-integration"]["responses"]
     assert "default" in responses
     for response in responses.values():
         names = {
             name.removeprefix("method.response.header.") for name in response["responseParameters"]
         }
         assert {name.lower() for name in names} == allowed
+
+
+def serving(path: str) -> str:
+    """The function behind a path."""
+    streams = ("/download/", "/{version}/models", "/{version}/cachedContents", "/{version}/batches")
+    if path.startswith(streams) or path.endswith("/media/{media}"):
+        return "GenerateFunction"
+    if path.startswith("/admin/") or path == "/{version}/usage":
+        return "AdminFunction"
+    if "fileSearchStores" in path or "ragStores" in path:
+        return "StoresFunction"
+    return "FilesFunction"
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
@@ -65,11 +108,11 @@ def test_every_route_is_a_function_that_authenticates_or_has_the_authorizer(
     integration = operation["x-amazon-apigateway-integration"]
     if method == "options":
         assert integration["type"] == "mock"
-    elif path == CHUNK_ROUTE:
+    elif path in {CHUNK_ROUTE, STORE_CHUNK_ROUTE}:
         assert operation["security"] == [{"SessionsAuthorizer": []}]
     else:
         assert integration["type"] == "aws_proxy"
-        assert "FilesFunction" in integration["uri"]
+        assert f":{serving(path)}/" in integration["uri"]
 
 
 def test_the_authorizer_decides_each_chunk_anew() -> None:
@@ -107,7 +150,55 @@ def test_refusals_stop_an_sdk_and_what_may_heal_does_not() -> None:
                 "secretsmanager:GetSecretValue",
             },
         ),
+        (
+            "GenerateFunction",
+            {
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+                "secretsmanager:GetSecretValue",
+            },
+        ),
+        (
+            "StoresFunction",
+            {
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+                "secretsmanager:GetSecretValue",
+            },
+        ),
         ("SessionsFunction", {"dynamodb:UpdateItem", "secretsmanager:GetSecretValue"}),
+        (
+            "AdminFunction",
+            {
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+                "secretsmanager:GetSecretValue",
+            },
+        ),
+        (
+            "ReconcilerFunction",
+            {
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+                "secretsmanager:GetSecretValue",
+            },
+        ),
         (
             "JanitorFunction",
             {
@@ -133,8 +224,49 @@ def test_each_function_may_do_exactly_this(function: str, actions: set[str]) -> 
     assert found == actions
 
 
+def test_the_janitor_publishes_on_the_bus_that_is_named_and_on_no_other() -> None:
+    named = Section({"Parameters": {"EventBusName": "billing"}}, "resources")
+    janitor = Template.load(PATH, named).section("JanitorFunction").values
+    [policy] = cast("dict[str, Any]", janitor)["Policies"]
+    [statement] = [one for one in policy["Statement"] if one["Action"] == "events:PutEvents"]
+    assert statement["Resource"].endswith(":event-bus/billing")
+
+
 def test_the_authorizer_cannot_read_an_upstream_key() -> None:
     assert "projects/" not in str(properties("SessionsFunction")["Policies"])
+
+
+def test_only_the_admin_function_can_read_the_admin_key() -> None:
+    for function in FUNCTIONS:
+        policies = str(properties(function)["Policies"])
+        everything = {**properties(function), "Policies": policies}
+        mentions = "admin-key" in str(everything) or "AdminSecret" in str(everything)
+        assert mentions == (function == "AdminFunction"), function
+        # Names of projects' secrets cannot be made to match it.
+        assert "/projects/*" in policies or "secret:" not in policies
+
+
+def test_who_tries_admin_keys_takes_no_instance_from_tenants() -> None:
+    assert int(properties("AdminFunction")["ReservedConcurrentExecutions"]) > 0
+
+
+def test_no_page_may_call_the_admin_api() -> None:
+    admin = {path: methods for path, methods in PATHS.items() if path.startswith("/admin/")}
+    assert admin
+    for path, methods in admin.items():
+        assert "options" not in methods, path
+
+
+def test_the_admin_api_has_the_routes_that_it_says_it_has() -> None:
+    described = {
+        (re.sub(r":\w+$", "", route.path), route.method.lower()) for route in ROUTES.values()
+    }
+    served = {
+        (path, method)
+        for path, method, _ in OPERATIONS
+        if serving(path) == "AdminFunction" and method != "options"
+    }
+    assert served == described
 
 
 def test_no_environment_variable_holds_a_secret() -> None:
@@ -147,6 +279,7 @@ def test_no_environment_variable_holds_a_secret() -> None:
         "PROJECT_SECRET_PREFIX",
         "UPSTREAM_URL",
         "PUBLIC_BASE_URL",
+        "REQUESTS_COUNTED_EVERY",
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
         "POWERTOOLS_LOG_LEVEL",
@@ -158,7 +291,7 @@ def test_the_state_is_protected() -> None:
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
     assert table["TimeToLiveSpecification"]["AttributeName"] == "garbageAt"
-    for resource in ("Table", "SessionKeysSecret", "ProjectSecret"):
+    for resource in ("Table", "SessionKeysSecret", "AdminSecret", "ProjectSecret"):
         assert TEMPLATE.resources.section(resource).text("DeletionPolicy") == "Retain"
 
 
@@ -168,3 +301,30 @@ def test_nothing_logs_headers_and_logs_end() -> None:
     for function in FUNCTIONS:
         group = properties(function)["LoggingConfig"]["LogGroup"]
         assert "RetentionInDays" in properties(group)
+
+
+STREAMED = [
+    pytest.param(path, operation, id=f"{method} {path}")
+    for path, method, operation in OPERATIONS
+    if method != "options" and serving(path) == "GenerateFunction"
+]
+
+
+@pytest.mark.parametrize(("path", "operation"), STREAMED)
+def test_what_streams_is_never_held_back(path: str, operation: dict[str, Any]) -> None:
+    integration = operation["x-amazon-apigateway-integration"]
+    assert path
+    assert integration["responseTransferMode"] == "STREAM"
+    assert integration["timeoutInMillis"] == 900_000
+    assert integration["uri"].endswith("/response-streaming-invocations")
+    assert "/2021-11-15/" in integration["uri"]
+
+
+def test_the_streaming_function_runs_behind_the_web_adapter() -> None:
+    generate = properties("GenerateFunction")
+    variables = generate["Environment"]["Variables"]
+    assert generate["Timeout"] == 900
+    assert variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/opt/bootstrap"
+    assert variables["AWS_LWA_INVOKE_MODE"] == "response_stream"
+    script = Path(__file__).resolve().parents[2] / generate["CodeUri"] / generate["Handler"]
+    assert script.stat().st_mode & 0o111
