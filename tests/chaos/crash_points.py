@@ -30,7 +30,12 @@ class CrashPoints:
         self.calls.append(name)
         if number == self.at and not self.after:
             raise Crash(name)
-        answer = call()
+        try:
+            answer = call()
+        except Exception:
+            if number == self.at:
+                raise Crash(name) from None
+            raise
         if number == self.at:
             raise Crash(name)
         return answer

@@ -16,12 +16,15 @@ from engines import ministack
 from filegate.chunks import Chunk, admit
 from filegate.errors import StatusError
 from filegate.sessions import Session
+from filegate.store_requests import DocumentRequest, NewDocument, NewStore
+from filegate.tenants import Credential
 from filegate.upload_requests import UploadRequest
-from world import Process, Simulator, World, run_simulator
+from world import STORAGE, Process, Simulator, World, run_simulator
 
 HOUR = 3_600
 CONTENT = b"x" * 1_000
 REQUEST = UploadRequest(None, "crash", "text/plain", len(CONTENT))
+DOCUMENT = DocumentRequest(NewDocument(display_name="crash"), "text/plain", len(CONTENT))
 
 Operation = Callable[[World, Process], None]
 
@@ -50,8 +53,8 @@ def send(world: World, process: Process, command: str, content: bytes = b"") -> 
     [record] = world.records().values()
     assert record.session is None
     sealed = SESSIONS[world.tenant.id]
-    chunk = Chunk("v1beta", sealed, command, "0", None)
-    admitted = admit(chunk, process.sealer, process.ledger, world.simulator.now())
+    chunk = Chunk("v1beta", sealed, command, "0", Credential(None), record.store is not None)
+    admitted = admit(chunk, process.sealer, process.sealer, process.ledger, world.simulator.now())
     process.points.pass_through(
         f"gateway {command}",
         lambda: world.send_chunk(admitted.session, admitted.command, content),
@@ -61,10 +64,45 @@ def send(world: World, process: Process, command: str, content: bytes = b"") -> 
 SESSIONS: dict[str, str] = {}
 
 
+def start_of_all_bytes(world: World, process: Process) -> None:
+    """Needs what a document on its way still holds."""
+    whole = UploadRequest(None, "crash", "text/plain", STORAGE)
+    process.uploads.start(world.tenant, "v1beta", whole, world.simulator.now())
+
+
 def start_and_keep(world: World, process: Process) -> None:
     opened = process.uploads.start(world.tenant, "v1beta", REQUEST, world.simulator.now())
     assert Session.open(opened.sealed_session, process.sealer).reserved == len(CONTENT)
     SESSIONS[world.tenant.id] = opened.sealed_session
+
+
+def start_direct(world: World, process: Process) -> None:
+    now = world.simulator.now()
+    opened = process.uploads.start(world.tenant, "v1beta", REQUEST, now, direct=True)
+    assert opened.direct_url
+    SESSIONS[world.tenant.id] = opened.sealed_session
+
+
+def direct_and_send(world: World, process: Process) -> None:
+    start_direct(world, process)
+    session = Session.open(SESSIONS[world.tenant.id], process.sealer)
+    # Straight to upstream: no part of the gateway sees it.
+    world.send_chunk(session, "upload, finalize", CONTENT)
+
+
+def direct_and_wait(world: World, process: Process) -> None:
+    direct_and_send(world, process)
+    world.simulator.advance(81)
+
+
+def direct_an_hour_later(world: World, process: Process) -> None:
+    start_direct(world, process)
+    world.simulator.advance(HOUR)
+
+
+def start_past_a_threshold(world: World, process: Process) -> None:
+    most = UploadRequest(None, "crash", "text/plain", STORAGE * 96 // 100)
+    process.uploads.start(world.tenant, "v1beta", most, world.simulator.now())
 
 
 def finalize(world: World, process: Process) -> None:
@@ -77,6 +115,51 @@ def cancel(world: World, process: Process) -> None:
 
 def send_whole(world: World, process: Process) -> None:
     process.uploads.send_whole(world.tenant, "v1", REQUEST, CONTENT, world.simulator.now())
+
+
+def create_store(world: World, process: Process) -> None:
+    store = process.stores.create(world.tenant, "v1beta", NewStore(), world.simulator.now())
+    world.store = str(store["name"]).removeprefix("fileSearchStores/")
+
+
+def delete_store(world: World, process: Process) -> None:
+    now = world.simulator.now()
+    process.stores.delete(world.tenant, "v1beta", world.store, now, force=True)
+
+
+def start_document(world: World, process: Process) -> None:
+    opened = process.document_uploads.start(
+        world.tenant, "v1beta", world.store, DOCUMENT, world.simulator.now()
+    )
+    SESSIONS[world.tenant.id] = opened.sealed_session
+
+
+def send_document(world: World, process: Process) -> None:
+    process.document_uploads.send_whole(
+        world.tenant, "v1", world.store, DOCUMENT, CONTENT, world.simulator.now()
+    )
+
+
+def store_and_start(world: World, process: Process) -> None:
+    create_store(world, process)
+    start_document(world, process)
+
+
+def document_and_wait(world: World, process: Process) -> None:
+    store_and_start(world, process)
+    finalize(world, process)
+    world.simulator.advance(6)
+
+
+def cancelled_document(world: World, process: Process) -> None:
+    store_and_start(world, process)
+    cancel(world, process)
+    world.simulator.advance(6)
+
+
+def document_an_hour_later(world: World, process: Process) -> None:
+    store_and_start(world, process)
+    world.simulator.advance(HOUR)
 
 
 def upload(world: World, process: Process) -> None:
@@ -129,6 +212,11 @@ OPERATIONS: dict[str, tuple[Operation, Operation]] = {
     "start": (nothing, start),
     "last chunk": (start_and_keep, finalize),
     "cancel": (start_and_keep, cancel),
+    "start past a threshold": (nothing, start_past_a_threshold),
+    "direct start": (nothing, start_direct),
+    "first list of a direct upload": (direct_and_send, list_files),
+    "janitor settles a direct upload": (direct_and_wait, make_round),
+    "janitor ends a direct upload": (direct_an_hour_later, make_round),
     "single-request upload": (nothing, send_whole),
     "first get": (upload, get),
     "first list": (upload, list_files),
@@ -137,6 +225,16 @@ OPERATIONS: dict[str, tuple[Operation, Operation]] = {
     "janitor settles": (upload_and_wait, make_round),
     "janitor abandons": (an_hour_later, make_round),
     "janitor expires": (two_days_later, make_round),
+    "store create": (nothing, create_store),
+    "store delete": (create_store, delete_store),
+    "document start": (create_store, start_document),
+    "document last chunk": (store_and_start, finalize),
+    "document cancel": (store_and_start, cancel),
+    "single-request document": (create_store, send_document),
+    "janitor settles a document": (document_and_wait, make_round),
+    "janitor gives up a document": (cancelled_document, make_round),
+    "janitor ends a document": (document_an_hour_later, make_round),
+    "start settles a document": (document_and_wait, start_of_all_bytes),
 }
 
 

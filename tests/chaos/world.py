@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,22 @@ from atomic_table import AtomicTable
 from crash_points import CrashingTable, CrashingTransport, CrashPoints
 from filegate.adapters.upstream import Upstream
 from filegate.appointments import Keeper
+from filegate.document_uploads import DocumentUploads
 from filegate.files import Files
+from filegate.holdings import Holdings
 from filegate.janitor import Janitor, Round
 from filegate.ledger import Ledger
+from filegate.limits import Limits
+from filegate.outbox import Outbox
 from filegate.records import FileRecord
-from filegate.registry import Limits, Registry
+from filegate.registry import Registry
+from filegate.reservations import Reservations
 from filegate.seals import KeyRing, Sealer
 from filegate.sessions import PURPOSE, Session
+from filegate.stores import Stores
 from filegate.tenants import Tenant, tenant_from_item, tenant_key
 from filegate.uploads import Uploads
+from filegate.usage_hours import UsageHours
 from filegate_local.children import Children
 from local_stack import assert_conserved
 
@@ -63,6 +70,19 @@ class Simulator:
             if event["event"] == "stored" and event["name"].startswith(f"files/{tag}")
         ]
 
+    def stores(self) -> set[str]:
+        """Ids of the stores it has, of all tenants."""
+        [project] = self.http.get("/_simulator/projects").json()["projects"]
+        return {store["name"].removeprefix("fileSearchStores/") for store in project["stores"]}
+
+    def documents_ever(self, stores: Collection[str]) -> list[int]:
+        """Sizes of all documents it ever stored in some stores."""
+        return [
+            event["sizeBytes"]
+            for event in self.http.get("/_simulator/log").json()["events"]
+            if event["event"] == "document_stored" and event["name"].split("/")[1] in stores
+        ]
+
 
 @contextlib.contextmanager
 def run_simulator(directory: Path) -> Iterator[Simulator]:
@@ -94,14 +114,19 @@ class Process:
             transport=CrashingTransport(self.points, httpx.HTTPTransport()),
             timeout=30,
         )
-        upstream = Upstream(self._http, lambda _: KEY, lambda _: KEY)
+        upstream = Upstream(self._http, lambda _: iter([KEY]))
         self.sealer = Sealer(PURPOSE, lambda: RING, lambda: RING)
-        keeper = Keeper(
-            self.ledger, upstream, lambda sealed: Session.open(sealed, self.sealer), json.dumps
+        keeper = Keeper(self.ledger, upstream, lambda sealed: Session.open(sealed, self.sealer))
+        reservations = Reservations(self.ledger, keeper)
+        self.uploads = Uploads(self.ledger, upstream, keeper, reservations, self.sealer)
+        self.stores = Stores(upstream, Holdings(table))
+        self.document_uploads = DocumentUploads(
+            self.ledger, upstream, reservations, self.stores, self.sealer
         )
-        self.uploads = Uploads(self.ledger, upstream, keeper, self.sealer)
         self.files = Files(self.ledger, upstream, keeper)
-        self.janitor = Janitor(self.ledger, keeper)
+        self.janitor = Janitor(
+            self.ledger, keeper, UsageHours(table, tell=True), Outbox(table, None)
+        )
 
     def close(self) -> None:
         """End this process."""
@@ -122,11 +147,14 @@ class World:
         item = table.table.get(tenant_key(tenant_id))
         assert item is not None
         self.tenant: Tenant = tenant_from_item(tenant_id, item)
+        self.store = ""
+        """The id of the tenant's store, once it has one."""
 
     def send_chunk(self, session: Session, command: str, content: bytes) -> None:
         """What API Gateway does with a chunk the authorizer let through."""
+        store = f"fileSearchStores/{session.store}:uploadToFileSearchStore"
         self.simulator.http.post(
-            "/upload/v1beta/files",
+            f"/upload/v1beta/{'files' if session.store is None else store}",
             params={"upload_id": session.upload_id, "upload_protocol": "resumable"},
             headers={"x-goog-upload-command": command, "x-goog-upload-offset": "0"},
             content=content,
@@ -158,6 +186,20 @@ class World:
         stored = self.simulator.ever_stored(self.tenant.tag)
         assert (usage.get("uploads", 0), usage.get("bytesIn", 0)) == (len(stored), sum(stored))
         assert usage.get("releases", 0) == len(stored) - len(held)
+        documents = self.simulator.documents_ever({self.store})
+        counted = (usage.get("documents", 0), usage.get("documentBytes", 0))
+        assert counted == (len(documents), sum(documents))
+        self._assert_stores(usage)
+
+    def _assert_stores(self, usage: Mapping[str, int]) -> None:
+        """A look at each store, and then the tenant's are stores that upstream has."""
+        process = Process(self)
+        process.stores.page(self.tenant, "v1beta", 10, None, self.simulator.now())
+        process.close()
+        items = self.table.table.query(tenant_key(self.tenant.id).pk, "fileSearchStores#").items
+        held = {str(item["sk"]).removeprefix("fileSearchStores#") for item in items}
+        assert held <= self.simulator.stores()
+        assert len(held) <= usage.get("storesCreated", 0) <= 1
 
     def _items(self) -> tuple[Mapping[str, Any], dict[str, int]]:
         pk = tenant_key(self.tenant.id).pk
@@ -168,6 +210,10 @@ class World:
             for name, amount in item.items():
                 if isinstance(amount, int):
                     usage[name] = usage.get(name, 0) + amount
-        files = self.table.table.query(pk, "FILE#").items
-        assert_conserved([own, *files])
+        holding = [
+            item
+            for prefix in ("FILE#", "DOCUMENT#")
+            for item in self.table.table.query(pk, prefix).items
+        ]
+        assert_conserved([own, *holding])
         return own, usage

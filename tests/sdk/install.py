@@ -24,6 +24,8 @@ HERE = Path(__file__).resolve().parent
 SDK = HERE.parents[1] / ".sdk"
 GENAI_2 = SDK / "google-genai-2"
 GO_DRIVER = SDK / "go-driver"
+SEEDS = HERE.parent / "seeds"
+BROWSER = HERE.parent / "browser"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ DRIVERS = (
         product=HERE / "js" / "node_modules" / "@google" / "genai",
     ),
     Driver(
+        name="Browser playwright-core",
+        tool=("node", "--version"),
+        needs=(20, 0),
+        command=("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"),
+        folder=BROWSER,
+        inputs=(BROWSER / "package.json", BROWSER / "package-lock.json"),
+        product=BROWSER / "node_modules" / "playwright-core",
+    ),
+    Driver(
         name="Go google.golang.org/genai",
         tool=("go", "env", "GOVERSION"),
         needs=(1, 24),
@@ -70,6 +81,19 @@ DRIVERS = (
         folder=HERE / "go",
         inputs=(HERE / "go" / "go.mod", HERE / "go" / "go.sum", HERE / "go" / "main.go"),
         product=GO_DRIVER,
+    ),
+    Driver(
+        name="Go samples of the seeds",
+        tool=("go", "env", "GOVERSION"),
+        needs=(1, 24),
+        command=(sys.executable, "go_samples.py"),
+        folder=SEEDS,
+        inputs=(
+            *(HERE / "go" / "go.mod", HERE / "go" / "go.sum"),
+            *(SEEDS / "go_samples.py", SEEDS / "frames" / "samples.go.txt"),
+            *sorted((SEEDS / "samples" / "go").glob("*.go")),
+        ),
+        product=SDK / "go-samples",
     ),
 )
 

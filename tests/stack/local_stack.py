@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 from filegate.adapters.table import Item, Table
 from filegate.instants import parse_rfc3339
+from filegate.limits import GIB, MAX_FILE_BYTES, STORAGE_BYTES, Limits
 from filegate.names import random_characters
-from filegate.registry import GIB, MAX_FILE_BYTES, STORAGE_BYTES, Limits, Registry
+from filegate.registry import Registry
 from filegate_local.aws import LocalAws
 from filegate_local.children import free_port
 
 READY_SECONDS = 60.0
+CATCH_UP_SECONDS = 240.0
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that only ever speak plain HTTP: reading the CA store would take 30 ms for each."""
 
@@ -58,6 +60,7 @@ class LocalStack:
     def __init__(self, ready: Mapping[str, Any]) -> None:
         self.ready = ready
         self._made: list[str] = []
+        self._indexes = {"default": 0}
         self.base_url = str(ready["base_url"])
         self.upstream_url = str(ready["upstream_url"])
         self.logs = Path(str(ready["logs"]))
@@ -81,27 +84,40 @@ class LocalStack:
         return StackTenant(tenant["id"], tenant["key"], self.base_url)
 
     def tenant(
-        self, storage: int = STORAGE_BYTES, file: int = MAX_FILE_BYTES, project: str = "default"
+        self,
+        storage: int = STORAGE_BYTES,
+        file: int = MAX_FILE_BYTES,
+        project: str = "default",
+        **limits: Any,  # noqa: ANN401
     ) -> StackTenant:
-        """A new tenant with limits of its own, in bytes."""
+        """A new tenant with limits of its own: bytes, and whatever else `Limits` names."""
         tenant_id = f"t{random_characters(12)}"
         now = time.time_ns() // 1_000_000
-        self.registry.create_tenant(tenant_id, project, now, Limits(storage, file))
+        self.registry.create_tenant(tenant_id, project, now, Limits(storage, file, **limits))
         self._made.append(tenant_id)
         key = self.registry.issue_key(tenant_id, "test", now)
         return StackTenant(tenant_id, key, self.base_url)
 
     def project(self, capacity: int = 20 * GIB) -> str:
-        """A new upstream project with the simulator's key and a capacity of its own, in bytes."""
+        """A new upstream project, in the simulator too, with a key and a capacity of its own.
+
+        The capacity is in bytes.
+        """
         project_id = f"p{random_characters(12)}"
-        key = self.secrets.get_secret_value(SecretId="local/projects/default")["SecretString"]
+        key = f"AIza{random_characters(35)}"
+        self._indexes[project_id] = self.simulator("POST", "/projects", {"key": key})["index"]
         self.secrets.create_secret(Name=f"local/projects/{project_id}", SecretString=key)
         self.registry.create_project(project_id, time.time_ns() // 1_000_000, capacity)
         return project_id
 
-    def upstream_key(self) -> str:
-        """The hidden key."""
-        return str(self.secrets.get_secret_value(SecretId="local/projects/default")["SecretString"])
+    def simulated(self, project: str = "default") -> int:
+        """The place of a project among the simulator's, as its log and control plane name it."""
+        return self._indexes[project]
+
+    def upstream_key(self, project: str = "default") -> str:
+        """The hidden key of a project."""
+        secret = self.secrets.get_secret_value(SecretId=f"local/projects/{project}")
+        return str(secret["SecretString"])
 
     def http(self) -> httpx.Client:
         """A plain HTTP client without a key."""
@@ -110,8 +126,8 @@ class LocalStack:
     # -- time
 
     def advance(self, seconds: float) -> None:
-        """Move the gateway's clock and the simulator's."""
-        for clock in (self._control, self._simulator):
+        """Move the simulator's clock and the gateway's, whose schedule begins as it moves."""
+        for clock in (self._simulator, self._control):
             clock.post("/clock", json={"advanceSeconds": seconds}).raise_for_status()
 
     def now(self) -> int:
@@ -119,12 +135,48 @@ class LocalStack:
         state = self._control.get("/clock").raise_for_status().json()
         return parse_rfc3339(str(state["now"]))
 
+    def invoke(self, function: str) -> Mapping[str, Any]:
+        """What a function makes of its scheduled event, now: its `result` or its `error`."""
+        answer: Mapping[str, Any] = self._control.post(f"/invoke/{function}").json()
+        return answer
+
     def run_janitor(self) -> Mapping[str, Any]:
-        """One round of the janitor, now."""
-        answer = self._control.post("/invoke/JanitorFunction").raise_for_status().json()
+        """A round of the janitor, now; and another while one had no time for all that was due."""
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        while True:
+            answer = self.invoke("JanitorFunction")
+            assert "result" in answer, answer
+            result: Mapping[str, Any] = answer["result"]
+            if result["complete"]:
+                return result
+            assert time.monotonic() < deadline, result
+
+    def catch_up(self) -> None:
+        """Rounds of the janitor until nothing is due; hours of usage are closed one by one.
+
+        What the round did is no answer: a scheduled one may be at the same work.
+        """
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        now = self.now()
+        while any(int(item.get("dueAt") or now + 1) <= now for item in self.items()):
+            assert time.monotonic() < deadline
+            self.run_janitor()
+
+    def run_reconciler(self) -> list[Mapping[str, Any]]:
+        """One run of the reconciler, now; answers its reports, one for each project."""
+        answer = self.invoke("ReconcilerFunction")
         assert "result" in answer, answer
-        result: Mapping[str, Any] = answer["result"]
-        return result
+        reports: list[Mapping[str, Any]] = answer["result"]["reports"]
+        return reports
+
+    @contextlib.contextmanager
+    def unscheduled(self) -> Iterator[None]:
+        """Let no schedule begin, and none go on, so that only tenants cause what is seen."""
+        self._control.post("/schedule", json={"held": True}).raise_for_status()
+        try:
+            yield
+        finally:
+            self._control.post("/schedule", json={"held": False}).raise_for_status()
 
     def environments(self) -> Mapping[str, list[int]]:
         """Process ids of the functions' environments."""
@@ -144,6 +196,15 @@ class LocalStack:
             file["name"]: file
             for project in self.simulator("GET", "/projects")["projects"]
             for file in project["files"]
+        }
+
+    def upstream_documents(self) -> dict[str, Mapping[str, Any]]:
+        """What upstream really has in its stores, by document name."""
+        return {
+            document["name"]: document
+            for project in self.simulator("GET", "/projects")["projects"]
+            for store in project["stores"]
+            for document in store["documents"]
         }
 
     @contextlib.contextmanager
@@ -179,6 +240,12 @@ class LocalStack:
         """A tenant's file records."""
         return [
             item for item in self.tenant_items(tenant.id) if str(item["sk"]).startswith("FILE#")
+        ]
+
+    def documents_on_their_way(self, tenant: StackTenant) -> list[Item]:
+        """A tenant's records of uploads into stores."""
+        return [
+            item for item in self.tenant_items(tenant.id) if str(item["sk"]).startswith("DOCUMENT#")
         ]
 
     def tenant_items(self, tenant_id: str) -> list[Item]:
@@ -220,10 +287,17 @@ def read_items(client: "DynamoDBClient", table: str) -> list[Item]:
 
 
 def assert_conserved(items: list[Item]) -> None:
-    """Check conservation and no oversubscription over a whole table."""
+    """Check conservation and no oversubscription over a whole table.
+
+    A project's capacity is also what phantoms take of it (reconciliation). A tenant's open sessions
+    are its reservations.
+    """
     held: dict[str, int] = {}
+    open_sessions: dict[str, int] = {}
     for item in items:
-        if str(item["sk"]).startswith("FILE#"):
+        if str(item["sk"]).startswith(("FILE#", "DOCUMENT#")):
+            if item["state"] == "RESERVED":
+                open_sessions[str(item["pk"])] = open_sessions.get(str(item["pk"]), 0) + 1
             size = int(item["bytes"] or 0)
             assert size >= 0
             for owner in (str(item["pk"]), f"PROJECT#{item['project']}"):
@@ -233,7 +307,12 @@ def assert_conserved(items: list[Item]) -> None:
             total = int(item["limit" if item["sk"] == "TENANT" else "capacity"] or 0)
             available = int(item["available"] or 0)
             assert available >= 0, f"{item['pk']} is oversubscribed by {-available} bytes"
-            assert total == available + held.get(str(item["pk"]), 0), f"{item['pk']} lost bytes"
+            held_here = held.get(str(item["pk"]), 0)
+            phantoms = int(item.get("phantomBytes") or 0)
+            assert phantoms >= 0
+            assert total == available + held_here + phantoms, f"{item['pk']} lost bytes"
+        if item["sk"] == "TENANT" and "openSessions" in item:
+            assert item["openSessions"] == open_sessions.get(str(item["pk"]), 0), item["pk"]
 
 
 def _plain_item(raw: Mapping[str, Any]) -> Item:
@@ -252,7 +331,10 @@ def _plain(value: Mapping[str, Any]) -> str | int | bool | None:
 
 @contextlib.contextmanager
 def run_stack(directory: Path, *options: str) -> Iterator[LocalStack]:
-    """Run `filegate local` with its data under `directory` until the block ends."""
+    """Run `filegate local` with its data under `directory` until the block ends.
+
+    When it ends every byte must still be accounted for.
+    """
     ready_file = directory / f"ready-{uuid4().hex}.json"
     command = [
         *(sys.executable, "-m", "filegate_local"),
@@ -272,6 +354,7 @@ def run_stack(directory: Path, *options: str) -> Iterator[LocalStack]:
             time.sleep(0.05)
         with contextlib.closing(LocalStack(json.loads(ready_file.read_text()))) as stack:
             yield stack
+            stack.assert_conserved()
         assert process.poll() is None, output.read_text()
     finally:
         process.send_signal(signal.SIGTERM)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from filegate.adapters.table import Item
+from filegate.usage_hours import UsageRecord
 from local_stack import LocalStack, StackTenant
 
 # Names of google.rpc.Code.
@@ -37,10 +38,12 @@ def refused(
     *,
     status: str | None = None,
     final: bool | None = None,
+    origin: str = "*",
 ) -> str:
     """Check that an answer is a refusal in Google's shape; answers its message.
 
-    `final` says whether it has to tell an SDK to stop sending, or must not.
+    `final` says whether it has to tell an SDK to stop sending, or must not; `origin` is that of
+    the page that asked, which has to be able to read it.
     """
     wanted = {codes} if isinstance(codes, int) else codes
     seen = f"{answer.status_code} {answer.text[:300]!r}"
@@ -57,7 +60,7 @@ def refused(
         assert error["status"] == status, seen
     if final is not None:
         assert answer.headers.get("x-goog-upload-status") == ("final" if final else None), seen
-    assert answer.headers.get("access-control-allow-origin") == "*", seen
+    assert answer.headers.get_list("access-control-allow-origin") == [origin], seen
     message: str = error["message"]
     return message
 
@@ -78,10 +81,10 @@ def essence(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
 
 
 def everything_of(stack: LocalStack, tenant: StackTenant) -> list[Item]:
-    """A tenant's own record, its files and its usage."""
+    """A tenant's own record, its files, its stores with what is on its way there, and its usage."""
     return [
         item
-        for prefix in ("FILE#", "TENANT", "USAGE#")
+        for prefix in ("DOCUMENT#", "FILE#", "TENANT", "USAGE#", "fileSearchStores#")
         for item in stack.table.query(f"TENANT#{tenant.id}", prefix).items
     ]
 
@@ -90,20 +93,19 @@ def everything_of(stack: LocalStack, tenant: StackTenant) -> list[Item]:
 def unchanged(stack: LocalStack, *tenants: StackTenant) -> Iterator[None]:
     """Check that what happens inside changes nothing for these tenants and stores nothing."""
     before = [everything_of(stack, tenant) for tenant in tenants]
-    upstream = stack.upstream_files()
+    upstream = {**stack.upstream_files(), **stack.upstream_documents()}
     yield
     assert [everything_of(stack, tenant) for tenant in tenants] == before
-    assert set(stack.upstream_files()) <= set(upstream)
+    assert {*stack.upstream_files(), *stack.upstream_documents()} <= set(upstream)
 
 
 def usage(stack: LocalStack, tenant: StackTenant) -> Mapping[str, int]:
-    """A tenant's usage, all hours together."""
+    """A tenant's usage but for byte-seconds, which only a report tells; all hours together."""
     total: dict[str, int] = {}
     for item in everything_of(stack, tenant):
         if str(item["sk"]).startswith("USAGE#"):
-            for name, amount in item.items():
-                if name not in {"pk", "sk", "garbageAt"}:
-                    total[name] = total.get(name, 0) + int(amount or 0)
+            for name, amount in UsageRecord.read(item).amounts.items():
+                total[name] = total.get(name, 0) + amount
     return total
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from google.genai import errors
 
+from filegate.tenants import tenant_key
 from local_stack import LocalStack, StackTenant
 from refusals import refused, settled, usage
 from resumable import CHUNK, send, start, started
@@ -214,7 +215,8 @@ def test_a_name_taken_upstream_is_said_in_googles_words(
     stack: LocalStack, tenant: StackTenant
 ) -> None:
     """Whatever stands upstream without a record here: 409, a canonical status, nothing held."""
-    [own] = [item for item in stack.items() if item["pk"] == f"TENANT#{tenant.id}"]
+    own = stack.table.get(tenant_key(tenant.id))
+    assert own is not None
     taken = httpx.post(
         f"{stack.upstream_url}/upload/v1beta/files",
         headers={

@@ -85,7 +85,7 @@ def test_a_foreign_name_is_a_missing_name(
         assert names(tenant) == [foreign]
     if whose == "expired":
         stack.advance(49 * 3600)
-        stack.run_janitor()
+        stack.catch_up()
     missing = random_characters(len(foreign))
     with unchanged(stack, tenant, other), other.http() as http:
         on_foreign, on_missing = WAYS[way](http, foreign), WAYS[way](http, missing)

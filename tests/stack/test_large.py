@@ -15,8 +15,10 @@ import pytest
 from local_stack import LocalStack, run_stack
 
 GIB = 1024**3
-MEMORY_LIMIT = 300_000_000
-"""Bytes that all processes of the gateway together may hold in memory."""
+GROWTH_LIMIT = 32_000_000
+"""Bytes by which all processes of the gateway together may grow: four chunks of 8 MiB, of 256."""
+PROCESS_LIMIT = 128_000_000
+"""Bytes that one process of the gateway may hold: the least memory a Lambda function can have."""
 
 
 class Zeros(io.RawIOBase):
@@ -53,7 +55,13 @@ class Memory:
     """Highest resident memory seen of the gateway's processes, in bytes."""
 
     peaks: dict[str, int] = field(default_factory=dict)
+    idle: int = 0
     total: int = 0
+
+    @property
+    def growth(self) -> int:
+        """How far all processes together rose above what they held when watching began."""
+        return self.total - self.idle
 
 
 @contextmanager
@@ -66,15 +74,20 @@ def watch_memory(stack: LocalStack) -> Iterator[Memory]:
     parents = {psutil.Process(pid).ppid() for pid in environments}
     watched = {**environments, **dict.fromkeys(parents, "gateway")}
 
-    def look() -> None:
-        while not done.wait(0.1):
-            sizes = {pid: psutil.Process(pid).memory_info().rss for pid in watched}
-            memory.total = max(memory.total, sum(sizes.values()))
-            for pid, size in sizes.items():
-                name = watched[pid]
-                memory.peaks[name] = max(memory.peaks.get(name, 0), size)
+    def look() -> int:
+        sizes = {pid: psutil.Process(pid).memory_info().rss for pid in watched}
+        memory.total = max(memory.total, sum(sizes.values()))
+        for pid, size in sizes.items():
+            name = watched[pid]
+            memory.peaks[name] = max(memory.peaks.get(name, 0), size)
+        return sum(sizes.values())
 
-    watcher = threading.Thread(target=look)
+    def watch() -> None:
+        while not done.wait(0.1):
+            look()
+
+    memory.idle = look()
+    watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         yield memory
@@ -94,6 +107,11 @@ def test_2_gib_less_one_byte_with_flat_memory(tmp_path: Path) -> None:
 def upload_2_gib_less_one_byte(stack: LocalStack) -> None:
     tenant = stack.tenant()
     size = 2 * GIB - 1
+    # What a first upload loads and opens is not what a large one takes.
+    warm = tenant.sdk.files.upload(
+        file=Zeros(GIB // 64), config={"mime_type": "application/octet-stream"}
+    )
+    assert warm.size_bytes is not None
     with watch_memory(stack) as memory:
         began = time.monotonic()
         file = tenant.sdk.files.upload(
@@ -104,10 +122,12 @@ def upload_2_gib_less_one_byte(stack: LocalStack) -> None:
     assert file.name is not None
     assert stack.upstream_files()[file.name]["sizeBytes"] == size
     assert tenant.sdk.files.get(name=file.name) == file
-    assert stack.available(tenant) == 20 * GIB - size
+    assert stack.available(tenant) == 20 * GIB - size - warm.size_bytes
     peaks = ", ".join(f"{name} {peak / 1e6:.0f} MB" for name, peak in memory.peaks.items())
     sys.stderr.write(
         f"\n2 GiB − 1 byte in {seconds:.1f} s ({size / seconds / 1e6:.0f} MB/s); "
-        f"peak memory of all gateway processes {memory.total / 1e6:.0f} MB ({peaks})\n"
+        f"all gateway processes grew by {memory.growth / 1e6:.0f} MB to "
+        f"{memory.total / 1e6:.0f} MB ({peaks})\n"
     )
-    assert memory.total < MEMORY_LIMIT
+    assert memory.growth < GROWTH_LIMIT
+    assert max(memory.peaks.values()) < PROCESS_LIMIT

@@ -25,6 +25,7 @@ def test_a_project_without_its_secret_costs_its_tenants_no_bytes(stack: LocalSta
 def test_the_janitor_goes_on_past_a_record_it_cannot_keep(stack: LocalStack) -> None:
     project = stack.project()
     broken, healthy = stack.tenant(project=project), stack.tenant()
+    key = stack.upstream_key(project)
     for tenant in [broken, *[healthy] * 20]:
         send(started(tenant, 3), "upload, finalize", b"abc")
     stack.secrets.delete_secret(
@@ -38,7 +39,7 @@ def test_the_janitor_goes_on_past_a_record_it_cannot_keep(stack: LocalStack) -> 
     assert record["state"] == "RESERVED"
     assert record["looks"] == 1
     # When the secret is back, so is everything else.
-    stack.secrets.create_secret(Name=f"local/projects/{project}", SecretString=stack.upstream_key())
+    stack.secrets.create_secret(Name=f"local/projects/{project}", SecretString=key)
     stack.advance(60)
     stack.run_janitor()
     assert [record["state"] for record in stack.records(broken)] == ["STORED"]

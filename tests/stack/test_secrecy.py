@@ -118,6 +118,64 @@ def upload_and_read(life: Life) -> str:
     return name
 
 
+def use(life: Life, name: str) -> None:
+    """Everything a file is for, streamed answers and downloads included."""
+    model = "/v1beta/models/gemini-2.5-flash"
+    parts = [{"fileData": {"fileUri": name}}, {"text": "please generate a file"}]
+    prompt = {"contents": [{"parts": parts}]}
+
+    def post(path: str, body: object = prompt) -> httpx.Response:
+        return life.client.post(path, json=body, headers=life.key)
+
+    made = post(f"{model}:generateContent").json()
+    uri: str = made["candidates"][0]["content"]["parts"][-1]["fileData"]["fileUri"]
+    assert post(f"{model}:streamGenerateContent?alt=sse").status_code == 200
+    assert post(f"{model}:streamGenerateContent").status_code == 200
+    assert post(f"{model}:countTokens").status_code == 200
+    assert post("/v1beta/models/nothing:generateContent").status_code == 404
+    assert life.get("models").status_code == 200
+    generated = uri.partition("?")[0].rpartition("/files/")[2]
+    for follow in (False, True):
+        answer = life.client.get(
+            f"/v1beta/files/{generated}:download",
+            params={"key": life.tenant.key, "alt": "media"},
+            follow_redirects=follow,
+        )
+        assert answer.status_code == (200 if follow else 302)
+    cached = {"model": "models/gemini-2.5-flash", **prompt}
+    cache = post("/v1beta/cachedContents", cached).json()["name"]
+    assert post(f"{model}:generateContent", {**prompt, "cachedContent": cache}).status_code == 200
+    assert life.reread(cache).status_code == 200
+    assert life.get("cachedContents").status_code == 200
+    requests = {"requests": {"requests": [{"request": prompt}]}}
+    batch = post(f"{model}:batchGenerateContent", {"batch": {"inputConfig": requests}})
+    for _ in range(3):
+        assert life.reread(batch.json()["name"]).status_code == 200
+    assert life.get("batches").status_code == 200
+    for resource in (cache, batch.json()["name"]):
+        assert life.delete(resource).status_code == 200
+
+
+def keep_in_a_store(life: Life, name: str) -> None:
+    """A store's life, with a document of each kind."""
+    created = life.client.post("/v1/fileSearchStores", json={"displayName": "s"}, headers=life.key)
+    store = created.json()["name"]
+    begun = life.client.post(
+        f"/upload/v1beta/{store}:uploadToFileSearchStore",
+        headers={**life.key, **START, "X-Goog-Upload-Header-Content-Length": "3"},
+    )
+    url = begun.headers["x-goog-upload-url"]
+    operation = life.send(url, "upload, finalize", b"abc").json()["name"]
+    life.send(url, "query")
+    imported = life.client.post(
+        f"/v1beta/{store}:importFile", json={"fileName": name}, headers=life.key
+    )
+    for path in (store, "fileSearchStores", f"{store}/documents", imported.json()["name"]):
+        assert life.get(path).status_code == 200
+    assert life.get(operation).status_code == 200
+    assert life.client.delete(f"/v1beta/{store}?force=true", headers=life.key).status_code == 200
+
+
 def be_refused(life: Life, name: str) -> None:
     """What is refused, by the gateway and by upstream."""
     url = life.started(CHUNK + 3)
@@ -126,7 +184,7 @@ def be_refused(life: Life, name: str) -> None:
     for command in ("upload, finalize", "upload", "cancel", "cancel", "finalize", "nonsense"):
         life.send(url, command, b"x", CHUNK)
     life.send(url[:-1], "query")
-    for path in ("files/missing", f"{name}:download", "nowhere"):
+    for path in ("files/missing", "files/missing:download", f"{name}:remove", "nowhere"):
         assert life.get(path).status_code in {403, 404}
     life.client.get("/v1beta/files", headers={"x-goog-api-key": "wrong"})
     life.client.get("/v1beta/files")
@@ -215,6 +273,8 @@ def test_nothing_leaves_the_gateway_but_what_should(stack: LocalStack, canary: s
     stack.simulator("DELETE", "/requests")
     with stack.reflecting(), Life(stack.tenant(storage=20 * CHUNK)) as life:
         name = upload_and_read(life)
+        use(life, name)
+        keep_in_a_store(life, name)
         be_refused(life, name)
         see_upstream_fail(stack, life, name)
         assert life.delete(name).status_code == 200
@@ -282,7 +342,7 @@ def test_a_log_of_everything_at_info_holds_no_upload_id(
     upload_id = "AHx" + secrets.token_urlsafe(40)
     caplog.set_level(logging.INFO)
     with create_client(stack.upstream_url) as client:
-        upstream = Upstream(client, lambda _: "key", lambda _: "key")
+        upstream = Upstream(client, lambda _: iter(["key"]))
         upstream.query_upload(upload_id)
         upstream.cancel_upload(upload_id)
     assert upload_id not in caplog.text

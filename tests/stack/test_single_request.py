@@ -274,6 +274,7 @@ def test_a_file_that_never_arrived_gives_its_bytes_back(
     assert usage(stack, tenant) == {}
 
 
+@pytest.mark.usefixtures("unscheduled")
 def test_what_upstream_got_is_the_file_and_nothing_of_the_client(
     stack: LocalStack, tenant: StackTenant
 ) -> None:

@@ -1,0 +1,6 @@
+from google import genai
+
+client = genai.Client()
+print("My files:")
+for f in client.files.list():
+    print("  ", f.name)
