@@ -15,6 +15,7 @@ from bench.memory import compare_memory, read_memory
 from bench.recorder import Recorder
 from bench.report import Figures, calls_table, tables, write
 from bench.stack import LocalStack, run_stack
+from bench.streaming import measure_first_event, measure_gaps, measure_stream_rate, open_ways
 from bench.throughput import measure_throughput
 from filegate_local import aws
 from filegate_local.stack import template_path
@@ -29,11 +30,14 @@ class Extent:
     authorizer_rounds: int
     chunks: int
     upload_rounds: int
+    streams: int
+    paced_streams: int
+    large_streams: int
     starts: int
 
 
-FULL = Extent(150, 300, 1000, 32, 7, 7)
-QUICK = Extent(15, 30, 200, 8, 2, 1)
+FULL = Extent(150, 300, 1000, 32, 7, 300, 5, 11, 7)
+QUICK = Extent(15, 30, 200, 8, 2, 30, 1, 2, 1)
 
 
 def main() -> int:
@@ -92,8 +96,14 @@ def _measure(stack: LocalStack, extent: Extent) -> Figures:
     _say("latency")
     figures.latency = measure_latency(stack, extent.latency_rounds)
     figures.authorizer_cpu = measure_authorizer(stack, caller, extent.authorizer_rounds)
+    _say("first event, and gaps between events")
+    with open_ways(stack) as ways:
+        figures.first_event = [measure_first_event(stack, ways, extent.streams)]
+        figures.gaps = measure_gaps(stack, ways, extent.paced_streams)
+        before = read_memory(stack)
+        _say("large streams")
+        figures.stream_rate = [measure_stream_rate(stack, ways, extent.large_streams)]
     _say("upload")
-    before = read_memory(stack)
     figures.throughput = [measure_throughput(stack, extent.chunks, extent.upload_rounds)]
     figures.memory = compare_memory(functions, before, read_memory(stack))
     _say("cold start")

@@ -8,18 +8,11 @@ from typing import Any, Final, cast
 
 import httpx
 
-from bench.functions import (
-    FILES,
-    JANITOR,
-    SESSIONS,
-    Event,
-    Functions,
-    authorized,
-    proxied,
-    scheduled,
-)
+from bench.events import Event, authorized, proxied, scheduled
+from bench.functions import FILES, JANITOR, SESSIONS, Functions
 from bench.stack import LocalStack
 from filegate.adapters.table import Table
+from filegate.limits import Limits
 from filegate.names import random_characters
 from filegate.registry import Registry
 from filegate_local import aws
@@ -69,7 +62,32 @@ class Caller:
         """Another key of the same tenant: one that no function remembers."""
         return self._registry.issue_key(self._tenant, "bench", _now())
 
+    def key_of(self, limits: Limits) -> str:
+        """A key of another tenant, with limits of its own."""
+        tenant = f"b{random_characters(12)}"
+        self._registry.create_tenant(tenant, aws.PROJECT, _now(), limits)
+        return self._registry.issue_key(tenant, "bench", _now())
+
+    def renew_key(self) -> None:
+        """Call with another key from now on."""
+        self.key = self.new_key()
+
     # -- events
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        resource: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Event:
+        """Any request; `resource` is its path in the template, `body` goes as JSON."""
+        sent = {**self._headers(), **(headers or {})}
+        if body is None:
+            return proxied(method, path, sent, resource)
+        sent["Content-Type"] = "application/json"
+        return proxied(method, path, sent, resource, json.dumps(body).encode())
 
     def get(self, file: str, key: str | None = None) -> Event:
         """`files.get`."""
@@ -106,6 +124,18 @@ class Caller:
         }
         return proxied("POST", "/upload/v1beta/files", headers, _UPLOAD, SMALL)
 
+    def create(self) -> Event:
+        """`files.create`: a file of metadata only."""
+        body = {"file": {"displayName": "notes", "mimeType": "text/plain"}}
+        return self.request("POST", "/v1beta/files", _FILES, body)
+
+    def register(self, count: int) -> Event:
+        """`files.register` of so many Cloud Storage objects."""
+        path = "/v1beta/files:register"
+        body = {"uris": [f"gs://bucket/report-{number}.pdf" for number in range(count)]}
+        headers = {"Authorization": "Bearer ya29.the-callers-own"}
+        return self.request("POST", path, "/{version}/files:register", body, headers)
+
     def plain_chunk(self, upload: OpenUpload) -> Event:
         """The authorizer's event for the first chunk."""
         return self.plain_chunk_at(upload.path)
@@ -138,11 +168,14 @@ class Caller:
     def send(self, admitted: Mapping[str, Any], size: int) -> str | None:
         """Send a chunk of `size` bytes upstream, as the gateway does once the authorizer allows.
 
-        Answers the file's id if that finished the upload.
+        Answers the file's id if that finished the upload of one.
         """
         passes = admitted["context"]
+        store = passes.get("store")
         answer = self._upstream.post(
-            "/upload/v1beta/files",
+            "/upload/v1beta/files"
+            if store is None
+            else f"/upload/v1beta/fileSearchStores/{store}:uploadToFileSearchStore",
             params={"upload_id": passes["uploadId"], "upload_protocol": "resumable"},
             headers={
                 "X-Goog-Upload-Command": passes["command"],
@@ -150,7 +183,9 @@ class Caller:
             },
             content=bytes(size),
         ).raise_for_status()
-        return _file_id(answer.json()) if "finalize" in passes["command"] else None
+        if store is not None or "finalize" not in passes["command"]:
+            return None
+        return _file_id(answer.json())
 
     def store(self) -> str:
         """Upload a small file in one request; answers its id."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.caller import TABLE_NAME, Caller
-from bench.functions import FILES, SESSIONS, Event, Functions
+from bench.functions import FILES, SESSIONS, Functions
 from bench.samples import p50
 from filegate.adapters.table import create_client
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+    from bench.events import Event
 
 YARDSTICK: Final = "one boto3 get_item"
 _WARM_UP: Final = 5

@@ -7,32 +7,32 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, Final, TypeAlias
-from urllib.parse import unquote
 
+from apigateway_standin.adapter import AdapterRequest
 from apigateway_standin.document import Section
 from apigateway_standin.environment import Context
-from apigateway_standin.events import authorizer_event, method_arn, proxy_event, scheduled_event
-from apigateway_standin.exchange import Exchange
 from apigateway_standin.functions import environment_variables
 from apigateway_standin.stack import Function, read_functions
 from apigateway_standin.template import Template
+from bench.events import Event
 from bench.stack import LocalStack
+from bench.web_function import WebFunction, web_request
 from filegate_local.stack import template_path
 
-Event: TypeAlias = dict[str, Any]
 Handler: TypeAlias = Callable[[Event, Context], dict[str, Any]]
 
 FILES: Final = "FilesFunction"
+GENERATE: Final = "GenerateFunction"
+STORES: Final = "StoresFunction"
 SESSIONS: Final = "SessionsFunction"
 JANITOR: Final = "JanitorFunction"
-ALL: Final = (FILES, SESSIONS, JANITOR)
+ALL: Final = (FILES, GENERATE, STORES, SESSIONS, JANITOR)
 
 
 class Functions:
-    """The three functions on a running stack's DynamoDB and upstream, with a table of their own.
+    """The functions on a running stack's DynamoDB and upstream, with a table of their own.
 
     Loading sets this process's environment variables to what Lambda would set. What the handlers
     print is dropped.
@@ -41,6 +41,8 @@ class Functions:
     def __init__(self, stack: LocalStack, table_name: str) -> None:
         resources = json.loads((stack.data / "resources.json").read_text())
         resources["Resources"]["Table"]["Ref"] = table_name
+        # Requests are written by the clock, once in a while: here only the first of each function.
+        resources["Parameters"]["RequestsCountedEverySeconds"] = "3600"
         template = Template.load(template_path(), Section(resources, "resources"))
         self._declared = read_functions(template)
         self._handlers: dict[str, Handler] = {}
@@ -63,29 +65,39 @@ class Functions:
         """Call a handler with an event; answers what it returns."""
         handler = self._handler(name)
         with contextlib.redirect_stdout(self._sink):
-            return handler(event, Context("bench", self._declared[name].timeout * 1000))
+            return handler(event, self._context(name))
+
+    def adapted(self, name: str, event: Event) -> AdapterRequest:
+        """The request that the Lambda Web Adapter makes of an event."""
+        return web_request(self._declared[name], event, self._context(name))
 
     def timed_call(self, name: str, event: Event) -> tuple[float, dict[str, Any]]:
         """Call a handler; answers the CPU ms this process spent on it, and what it returns."""
         handler = self._handler(name)
-        context = Context("bench", self._declared[name].timeout * 1000)
+        context = self._context(name)
         with contextlib.redirect_stdout(self._sink):
             before = time.process_time_ns()
             answer = handler(event, context)
             spent = time.process_time_ns() - before
         return spent / 1e6, answer
 
+    def _context(self, name: str) -> Context:
+        return Context("bench", self._declared[name].timeout * 1000)
+
     def _handler(self, name: str) -> Handler:
         if name not in self._handlers:
             os.environ.update(self.environment(name))
+            function = self._declared[name]
             with contextlib.redirect_stdout(self._sink):
-                module = _import(self._declared[name])
-            self._handlers[name] = module.handler
+                module = _import(function)
+            self._handlers[name] = (
+                module.handler if function.web is None else WebFunction(function, module.app)
+            )
         return self._handlers[name]
 
 
 def _import(function: Function) -> ModuleType:
-    """Import a function's `app`; all three have that name, so each gets one of its own here."""
+    """Import a function's `app`; all have that name, so each gets one of its own here."""
     name = f"bench_{function.logical_id}"
     spec = importlib.util.spec_from_file_location(name, function.code / "app.py")
     if spec is None or spec.loader is None:
@@ -94,49 +106,3 @@ def _import(function: Function) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def proxied(
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    resource: str,
-    body: bytes = b"",
-) -> Event:
-    """The event a function behind API Gateway gets for a request."""
-    return proxy_event(_exchange(method, path, headers, resource), body, binary=True)
-
-
-def authorized(method: str, path: str, headers: Mapping[str, str], resource: str) -> Event:
-    """The event an authorizer gets for a request."""
-    exchange = _exchange(method, path, headers, resource)
-    return authorizer_event(exchange, method_arn(exchange))
-
-
-def scheduled(at: float) -> Event:
-    """The event the janitor gets; `at` in epoch seconds."""
-    return scheduled_event("arn:aws:events:us-east-1:0:rule/bench", datetime.fromtimestamp(at, UTC))
-
-
-def _exchange(method: str, path: str, headers: Mapping[str, str], resource: str) -> Exchange:
-    bare, _, query = path.partition("?")
-    return Exchange(
-        method=method,
-        path=bare,
-        query_string=query,
-        headers=[("Host", "gateway.test"), ("User-Agent", "bench"), *headers.items()],
-        source_ip="127.0.0.1",
-        scheme="https",
-        port=443,
-        time=datetime.now(UTC),
-        api_id="bench",
-        stage="live",
-        stage_variables={},
-        resource=resource,
-        path_parameters=_parameters(resource, bare),
-    )
-
-
-def _parameters(resource: str, path: str) -> dict[str, str]:
-    pairs = zip(resource.split("/"), path.split("/"), strict=True)
-    return {name[1:-1]: unquote(value) for name, value in pairs if name.startswith("{")}

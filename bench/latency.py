@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import httpx
-import psutil
 
 from bench.caller import Caller
-from bench.functions import FILES, SESSIONS
+from bench.functions import FILES, GENERATE, SESSIONS
+from bench.model_calls import MODEL, prompt
+from bench.processes import cpu_seconds
 from bench.samples import p50, p99
 from bench.stack import LocalStack
 
@@ -50,6 +51,9 @@ def measure_latency(stack: LocalStack, rounds: int) -> list[Latency]:
             _compare(stack, "list of 10", _list, lister, straight, [""] * rounds),
             _compare(stack, "start", _start, gateway, straight, [""] * rounds),
             _delete_all(stack, gateway, straight, rounds),
+            _compare(
+                stack, "generateContent", _generate, gateway, straight, [""] * rounds, of=GENERATE
+            ),
         ]
 
 
@@ -65,10 +69,10 @@ def measure_authorizer(stack: LocalStack, caller: Caller, rounds: int) -> float:
     for _ in range(10):
         _require_allowed(stack.invoke(SESSIONS, event))
     processes = stack.function_processes(SESSIONS)
-    before = _cpu(processes)
+    before = cpu_seconds(processes)
     for _ in range(rounds):
         stack.invoke(SESSIONS, event)
-    return (_cpu(processes) - before) / rounds
+    return 1000 * (cpu_seconds(processes) - before) / rounds
 
 
 def _delete_all(
@@ -87,7 +91,10 @@ def _compare(
     straight: httpx.Client,
     files: list[str],
     upstream_files: list[str] | None = None,
+    *,
+    of: str = FILES,
 ) -> Latency:
+    """`of` is the function that answers the call."""
     wanted = iter(zip(files, upstream_files or files, strict=True))
     if upstream_files is not None:
         ours, theirs = next(wanted)
@@ -96,10 +103,10 @@ def _compare(
     else:
         for client in (gateway, straight):
             call(client, files[0]).raise_for_status()
-    processes = stack.function_processes(FILES)
-    before = _cpu(processes)
+    processes = stack.function_processes(of)
+    before = cpu_seconds(processes)
     times = list(_alternate(call, gateway, straight, wanted))
-    cpu = (_cpu(processes) - before) / len(times)
+    cpu = 1000 * (cpu_seconds(processes) - before) / len(times)
     through, direct = [one for one, _ in times], [other for _, other in times]
     return Latency(operation, p50(direct), p99(direct), p50(through), p99(through), cpu)
 
@@ -128,11 +135,6 @@ def _wall(call: Call, client: httpx.Client, file: str) -> float:
     return (end - begin) / 1e6
 
 
-def _cpu(processes: list[psutil.Process]) -> float:
-    """CPU ms that processes have spent."""
-    return 1000 * sum(sum(process.cpu_times()[:2]) for process in processes)
-
-
 def _get(client: httpx.Client, file: str) -> httpx.Response:
     return client.get(f"/v1beta/{file}")
 
@@ -156,6 +158,10 @@ def _start(client: httpx.Client, _file: str) -> httpx.Response:
 
 def _delete(client: httpx.Client, file: str) -> httpx.Response:
     return client.delete(f"/v1beta/{file}")
+
+
+def _generate(client: httpx.Client, _file: str) -> httpx.Response:
+    return client.post(f"/v1beta/models/{MODEL}:generateContent", json=prompt())
 
 
 def _store(client: httpx.Client) -> str:

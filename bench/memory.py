@@ -1,15 +1,25 @@
-"""Memory: what the gateway's processes hold, before and after the uploads."""
+"""Memory: what the gateway's processes hold, before and after the uploads and the streams."""
 
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bench.functions import ALL, Functions
+from bench.processes import most_resident, resident
 from bench.stack import LocalStack
 
-Snapshot: TypeAlias = dict[str, float]
-"""Resident MiB by the name of a part; the largest where a function has several processes."""
-
 EDGE: Final = "API Gateway's stand-in"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Resident MiB of one part: now, and the most so far (None where the system does not tell)."""
+
+    now: float
+    most: float | None
+
+
+Snapshot: TypeAlias = dict[str, Held]
+"""By the name of a part; the largest process where a function has several."""
 
 
 @dataclass(frozen=True)
@@ -19,26 +29,29 @@ class Memory:
     part: str
     before: float
     after: float
+    most: float | None
+    """The most since the part's process began."""
     limit: int | None
 
 
 def read_memory(stack: LocalStack) -> Snapshot:
-    """Resident MiB now."""
+    """What each part holds now; a function that has not run yet has no part in it."""
     found = {EDGE: [stack.edge_process()]}
     found.update({name: stack.function_processes(name) for name in ALL})
-    return {
-        part: max(process.memory_info().rss for process in processes) / 2**20
-        for part, processes in found.items()
-        if processes
-    }
+    snapshot = {}
+    for part, processes in found.items():
+        if processes:
+            largest = max(processes, key=resident)
+            snapshot[part] = Held(resident(largest), most_resident(largest))
+    return snapshot
 
 
 def compare_memory(functions: Functions, before: Snapshot, after: Snapshot) -> list[Memory]:
     """The two snapshots side by side."""
     return [
-        Memory(part, before[part], after[part], _limit(functions, part))
-        for part in before
-        if part in after
+        Memory(part, before[part].now, held.now, held.most, _limit(functions, part))
+        for part, held in after.items()
+        if part in before
     ]
 
 

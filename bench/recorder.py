@@ -20,6 +20,7 @@ _WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 _TRANSACTION: Final = "TransactWriteItems"
 _BEFORE: Final = "bench.before"
 _ARGUMENTS: Final = "bench.arguments"
+_HELD: Final = "bench.held"
 
 TablePlace: TypeAlias = tuple[str, str]
 """Partition and sort key of an item."""
@@ -59,7 +60,11 @@ class Cost:
 
 
 class Recorder:
-    """Counts while `recording`; else the clients run as if it were not there."""
+    """Counts while `recording`; else the clients run as if it were not there.
+
+    Writes then come one after the other: what one changed is told from the items before and after
+    it, and another thread's write in between would be counted twice.
+    """
 
     def __init__(self, stack: LocalStack, table: Mapping[str, Any]) -> None:
         """`table` as CreateTable describes it."""
@@ -72,6 +77,7 @@ class Recorder:
         self._active = False
         self._cost = Cost()
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
 
     def attach(self) -> None:
         """Listen to every client that boto3's default session makes from now on."""
@@ -81,6 +87,7 @@ class Recorder:
             raise RuntimeError("boto3 has no default session")
         session.events.register("before-parameter-build.dynamodb", self._before)
         session.events.register("after-call.dynamodb", self._after)
+        session.events.register("after-call-error.dynamodb", self._failed)
         session.events.register("after-call.secrets-manager", self._secret_read)
 
     @contextlib.contextmanager
@@ -105,7 +112,11 @@ class Recorder:
     ) -> None:
         if self._active:
             context[_ARGUMENTS] = params
-            context[_BEFORE] = self._items(written(model.name, params))
+            places = written(model.name, params)
+            if places:
+                self._writing.acquire()
+                context[_HELD] = True
+            context[_BEFORE] = self._items(places)
 
     def _after(
         self,
@@ -121,9 +132,17 @@ class Recorder:
             self._add(Cost(reads=1), read_units(operation, arguments, parsed))
             return
         after = self._items(written(operation, arguments))
+        self._let_go(context)
         transaction = operation == _TRANSACTION
         units = self._changed_units(context[_BEFORE], after, transaction=transaction)
         self._add(Cost(transactions=1) if transaction else Cost(writes=1), units)
+
+    def _failed(self, context: dict[str, Any], **_: object) -> None:
+        self._let_go(context)
+
+    def _let_go(self, context: dict[str, Any]) -> None:
+        if context.pop(_HELD, False):
+            self._writing.release()
 
     def _secret_read(self, **_: object) -> None:
         if self._active:

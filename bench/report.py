@@ -14,6 +14,7 @@ from bench.coldstart import ColdStart
 from bench.cpu import HandlerCpu
 from bench.latency import Latency
 from bench.memory import Memory
+from bench.streaming import FirstEvent, Gaps, StreamRate
 from bench.throughput import Throughput
 
 README: Final = Path(__file__).with_name("README.md")
@@ -30,6 +31,9 @@ class Figures:
     authorizer_cpu: float = 0.0
     """CPU ms of the sessions authorizer's process per plain chunk."""
     throughput: list[Throughput] = field(default_factory=list)
+    first_event: list[FirstEvent] = field(default_factory=list)
+    gaps: list[Gaps] = field(default_factory=list)
+    stream_rate: list[StreamRate] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
     cold_start: list[ColdStart] = field(default_factory=list)
 
@@ -77,10 +81,17 @@ def tables(figures: Figures) -> dict[str, str]:
             ],
             [_throughput_row(one) for one in figures.throughput],
         ),
+        **_streaming_tables(figures),
         "memory": _table(
-            ["process", "RSS MiB before", "RSS MiB after", "MemorySize"],
+            ["process", "RSS MiB before", "RSS MiB after", "most", "MemorySize"],
             [
-                [one.part, f"{one.before:.0f}", f"{one.after:.0f}", str(one.limit or "")]
+                [
+                    one.part,
+                    f"{one.before:.0f}",
+                    f"{one.after:.0f}",
+                    "" if one.most is None else f"{one.most:.0f}",
+                    str(one.limit or ""),
+                ]
                 for one in figures.memory
             ],
         ),
@@ -95,6 +106,62 @@ def tables(figures: Figures) -> dict[str, str]:
                     f"{one.cpu:.0f}",
                 ]
                 for one in figures.cold_start
+            ],
+        ),
+    }
+
+
+def _streaming_tables(figures: Figures) -> dict[str, str]:
+    return {
+        "first event": _table(
+            [
+                "time to first event",
+                "gateway ÷ straight",
+                "added ms, p50",
+                "straight p50 / p90",
+                "gateway p50 / p90",
+                "function's CPU ms",
+            ],
+            [
+                [
+                    f"{one.rounds} streams each way",
+                    f"{one.ratio:.1f}",
+                    f"{one.added_p50:.1f}",
+                    f"{one.straight_p50:.1f} / {one.straight_p90:.1f}",
+                    f"{one.gateway_p50:.1f} / {one.gateway_p90:.1f}",
+                    f"{one.cpu:.2f}",
+                ]
+                for one in figures.first_event
+            ],
+        ),
+        "event gaps": _table(
+            ["one event each 50 ms", "gaps", "least ms", "p50 ms", "most ms"],
+            [
+                [one.way, str(one.count), f"{one.least:.1f}", f"{one.p50:.1f}", f"{one.most:.1f}"]
+                for one in figures.gaps
+            ],
+        ),
+        "stream rate": _table(
+            [
+                "stream",
+                "gateway ÷ straight",
+                "of each round",
+                "straight MB/s",
+                "gateway MB/s",
+                "function's CPU s per GB",
+                "stand-in's CPU s per GB",
+            ],
+            [
+                [
+                    f"{one.size / 1e6:.1f} MB",
+                    f"{one.ratio:.2f}",
+                    ", ".join(f"{ratio:.2f}" for ratio in one.ratios),
+                    f"{one.straight:.0f}",
+                    f"{one.gateway:.0f}",
+                    f"{one.function_cpu:.1f}",
+                    f"{one.edge_cpu:.1f}",
+                ]
+                for one in figures.stream_rate
             ],
         ),
     }

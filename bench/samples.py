@@ -10,6 +10,15 @@ def p50(values: Sequence[float]) -> float:
     return median(values)
 
 
+def p90(values: Sequence[float]) -> float:
+    """The value that 9 in 10 do not exceed (nearest rank), in the unit of the values."""
+    return _nearest_rank(values, 0.9)
+
+
 def p99(values: Sequence[float]) -> float:
     """The value that 99 in 100 do not exceed (nearest rank), in the unit of the values."""
-    return sorted(values)[math.ceil(0.99 * len(values)) - 1]
+    return _nearest_rank(values, 0.99)
+
+
+def _nearest_rank(values: Sequence[float], part: float) -> float:
+    return sorted(values)[math.ceil(part * len(values)) - 1]

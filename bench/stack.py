@@ -89,6 +89,16 @@ class LocalStack:
         """Let the simulator count chunks without hashing them, so that it is not what is timed."""
         self._simulator.post("/requests", json={"hashChunks": False}).raise_for_status()
 
+    @contextlib.contextmanager
+    def streaming(self, **settings: float) -> Iterator[None]:
+        """Let the simulator stream in another way: `events`, `delaySeconds`, `bytesPerEvent`."""
+        usual = self._simulator.get("/streaming").raise_for_status().json()
+        self._simulator.post("/streaming", json=settings).raise_for_status()
+        try:
+            yield
+        finally:
+            self._simulator.post("/streaming", json=usual).raise_for_status()
+
     def forget_requests(self) -> None:
         """Let the simulator forget the requests it has seen."""
         self._simulator.delete("/requests").raise_for_status()

@@ -6,6 +6,7 @@ from typing import Final
 
 import httpx
 
+from bench.processes import cpu_seconds
 from bench.samples import p50
 from bench.stack import LocalStack
 
@@ -43,10 +44,10 @@ def measure_throughput(stack: LocalStack, chunks: int, rounds: int) -> Throughpu
         for number in range(rounds):
             rates = {}
             for name in ("straight", "gateway") if number % 2 else ("gateway", "straight"):
-                before = sum(edge.cpu_times()[:2])
+                before = cpu_seconds([edge])
                 seconds = _upload(gateway if name == "gateway" else straight, content, chunks)
                 if name == "gateway":
-                    cpu += sum(edge.cpu_times()[:2]) - before
+                    cpu += cpu_seconds([edge]) - before
                 rates[name] = size / seconds / 1e6
             pairs.append((rates["straight"], rates["gateway"]))
     ratios = tuple(through / direct for direct, through in pairs)

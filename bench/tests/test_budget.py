@@ -33,3 +33,19 @@ def test_the_committed_budget_keeps_the_promises_of_the_design() -> None:
     cold = budget["start, key not cached"]
     assert (cold.reads, cold.transactions) == (1, 1)
     assert budget["plain chunk"] == Cost()
+
+
+def test_the_committed_budget_keeps_what_model_calls_promise() -> None:
+    """A read for every hundred files that are named, and one write that counts the tokens."""
+    budget = read_budget()
+    for name, reads in (
+        ("generateContent", 0),
+        ("streamGenerateContent", 0),
+        ("countTokens", 0),
+        ("generateContent, 1 file", 1),
+        ("generateContent, 200 files", 2),
+    ):
+        found = budget[name]
+        assert (found.reads, found.writes, found.transactions) == (reads, 1, 0)
+        assert found.upstream == 1
+    assert budget["list of 10 caches"] == Cost(reads=1, rru=1)
