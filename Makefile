@@ -7,7 +7,7 @@ SAM_VENV := .venv-sam
 PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format template bench bench-check lock ci clean
+.PHONY: help run test test-slow check format openapi template bench bench-check lock ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,14 +18,14 @@ run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 test: $(VENV)/.dev sdks engines ## Run all tests but the slow ones
 	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
 
-test-slow: $(VENV)/.dev ## Upload 2 GiB - 1 byte through the gateway, watching its memory
+test-slow: $(VENV)/.dev ## What takes minutes: 2 GiB - 1 byte, 16,000 operations, a revoked key
 	@$(BIN)/pytest -m slow -s $(PYTEST_FLAGS)
 
 check: $(VENV)/.dev ## Lint, types, dependency directions, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@# One run a part: functions and test folders each have an app or a conftest of their own.
-	@for part in "layers/filegate local bench" functions/*/app.py tests/*; do \
+	@for part in "layers/filegate local cli bench" functions/*/app.py tests/*; do \
 		echo "mypy $$part"; $(BIN)/mypy $$part || exit 1; done
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml
@@ -33,6 +33,9 @@ check: $(VENV)/.dev ## Lint, types, dependency directions, template
 format: $(VENV)/.dev ## Rewrite code the way `make check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: $(VENV)/.dev ## Rewrite docs/openapi/admin.json from the code; a test compares them
+	@$(BIN)/python -m filegate.edge.admin_openapi docs/openapi/admin.json
 
 template: $(SAM_VENV)/.done ## Validate the template as SAM does (no AWS account needed)
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint --template template.yaml
@@ -72,7 +75,7 @@ ci: check template test bench-check test-slow ## Everything CI runs
 
 clean: ## Remove what these targets made
 	rm -rf $(VENV) $(SAM_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf tests/sdk/js/node_modules
+	rm -rf tests/sdk/js/node_modules tests/browser/node_modules
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
