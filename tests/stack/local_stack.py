@@ -172,7 +172,10 @@ class LocalStack:
     @contextlib.contextmanager
     def unscheduled(self) -> Iterator[None]:
         """Let no schedule begin, and none go on, so that only tenants cause what is seen."""
-        self._control.post("/schedule", json={"held": True}).raise_for_status()
+        # The answer waits for what is under way: a round may be closing two days of hours.
+        self._control.post(
+            "/schedule", json={"held": True}, timeout=CATCH_UP_SECONDS
+        ).raise_for_status()
         try:
             yield
         finally:
