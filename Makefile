@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
 PIP_FLAGS := --quiet --disable-pip-version-check
+# Each worker has stacks of its own; a file's tests stay together, as its fixtures do.
+WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow check format openapi template bench bench-check lock ci clean
@@ -16,7 +18,7 @@ run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 	@$(BIN)/filegate local --port $(or $(PORT),8080) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 test: $(VENV)/.dev sdks engines ## Run all tests but the slow ones
-	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+	@$(BIN)/pytest -m "not slow" $(WORKERS) $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.dev ## What takes minutes: 2 GiB - 1 byte, 16,000 operations, a revoked key
 	@$(BIN)/pytest -m slow -s $(PYTEST_FLAGS)

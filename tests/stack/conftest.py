@@ -1,23 +1,21 @@
-"""One local stack for all tests of this folder; each test makes tenants of its own."""
+"""A local stack for each file of this folder; each of its tests makes tenants of its own.
+
+Not one for all: each hour that a test lets pass is closed for every tenant there is by then.
+"""
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
 from admin_api import AdminApi
 from local_stack import LocalStack, StackTenant, run_stack
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """The stack, started once."""
-    directory: Path = tmp_path_factory.mktemp("stack")
-    with run_stack(directory) as stack:
+    """The stack, started once for a file's tests."""
+    with run_stack(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 
 

@@ -1,22 +1,14 @@
 """Bytes come back when a file's life is over: by delete, by expiry, or never begun."""
 
 import io
-from collections.abc import Iterator
 
 import pytest
 from google.genai import errors
 
-from local_stack import LocalStack, StackTenant, run_stack
+from local_stack import LocalStack, StackTenant
 from resumable import start
 
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack of its own: each hour that passes is closed for every tenant that stores anything."""
-    with run_stack(tmp_path_factory.mktemp("stack")) as stack:
-        yield stack
 
 
 def upload(tenant: StackTenant, size: int) -> str:

@@ -1,30 +1,21 @@
 """An invoice from the usage records equals one from upstream's own log, to the byte-second."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-import pytest
 
 from filegate.instants import HOUR, SECOND
 from filegate.usage import GRACE, hour_start
 from filegate.usage_reports import Span, Step, UsageReports
 from invoices import invoice_of_log, invoice_of_rows, lives
-from local_stack import LocalStack, StackTenant, run_stack
+from local_stack import LocalStack, StackTenant
 from resumable import send, start
 
 TENANTS = 4
 OPERATIONS = 10
 PAUSES = (0.3, 61, 1_799.5, 33_333.25, 20_000, 3_600, 50_000, 0.7, 41_234, 59.9, 57_000, 3_599)
 """Seconds between bouts of work: within a second, over the ends of hours, for most of a day."""
-
-
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack whose clock goes on for days."""
-    with run_stack(tmp_path_factory.mktemp("invoice")) as stack:
-        yield stack
 
 
 @dataclass
@@ -103,17 +94,17 @@ def run_out(stack: LocalStack, seconds: float) -> int:
     return hour_start(stack.now())
 
 
-def test_an_invoice_from_the_records_equals_one_from_the_log(own_stack: LocalStack) -> None:
+def test_an_invoice_from_the_records_equals_one_from_the_log(stack: LocalStack) -> None:
     chance = random.Random(4)  # noqa: S311 - the same story each time
     customers = [
-        Customer(own_stack.tenant(), random.Random(number))  # noqa: S311
+        Customer(stack.tenant(), random.Random(number))  # noqa: S311
         for number in range(TENANTS)
     ]
-    books = Books(own_stack, customers)
-    first = hour_start(own_stack.now())
-    work_for_days(own_stack, customers, chance)
+    books = Books(stack, customers)
+    first = hour_start(stack.now())
+    work_for_days(stack, customers, chance)
     # Open uploads end, and what was finalized is seen.
-    last = run_out(own_stack, 3_600)
+    last = run_out(stack, 3_600)
     assert last - first > 48 * HOUR, "some files must have expired"
     assert sum(len(customer.names) for customer in customers) > 100
     for step in Step:
@@ -122,7 +113,7 @@ def test_an_invoice_from_the_records_equals_one_from_the_log(own_stack: LocalSta
         begin, end = sorted(chance.sample(range(first, last + HOUR, HOUR), 2))
         books.agree(begin, end, Step.TENANT)
     # In the end all is gone, and nothing is charged for any more.
-    books.agree(first, run_out(own_stack, 49 * 3_600), Step.DAY)
-    books.agree(hour_start(own_stack.now()) - HOUR, hour_start(own_stack.now()), Step.HOUR)
+    books.agree(first, run_out(stack, 49 * 3_600), Step.DAY)
+    books.agree(hour_start(stack.now()) - HOUR, hour_start(stack.now()), Step.HOUR)
     for customer in customers:
-        assert all(file.until is not None for file in lives(own_stack, customer.names))
+        assert all(file.until is not None for file in lives(stack, customer.names))

@@ -6,7 +6,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from filegate.adapters.table import Update
 from filegate.instants import parse_rfc3339
 from filegate.projects import project_key
-from local_stack import LocalStack, StackTenant, run_stack
+from local_stack import LocalStack, StackTenant
 from model_calls import generate, prompt, uploaded, uri
 from resumable import start
 
@@ -83,15 +83,7 @@ class Shell:
         return next(self._commands, None) is None
 
 
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack of its own: the guides change the project and the tenant that all tests share."""
-    with run_stack(tmp_path_factory.mktemp("guides")) as stack:
-        yield stack
-
-
-def test_adding_projects(own_stack: LocalStack, tmp_path: Path) -> None:
-    stack = own_stack
+def test_adding_projects(stack: LocalStack, tmp_path: Path) -> None:
     key = "AIzaSy" + secrets.token_hex(14)
     index = stack.simulator("POST", "/projects", {"key": key})["index"]
     shell = Shell("projects.md", stack, tmp_path, key)
@@ -120,8 +112,8 @@ def test_adding_projects(own_stack: LocalStack, tmp_path: Path) -> None:
     stack.table.update(undrained)
 
 
-def test_rotating_keys(own_stack: LocalStack, tmp_path: Path) -> None:
-    stack, acme = own_stack, own_stack.seeded()
+def test_rotating_keys(stack: LocalStack, tmp_path: Path) -> None:
+    acme = stack.seeded()
     kept = uploaded(acme)
     key = "AIzaSy" + secrets.token_hex(14)
     # What Google AI Studio does: the new key is good beside the old one.

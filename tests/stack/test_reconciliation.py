@@ -5,7 +5,7 @@ import io
 import json
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,25 +16,16 @@ from google.genai import errors
 
 from filegate.projects import project_key
 from filegate.tenants import tenant_key
-from local_stack import NO_TLS, LocalStack, StackTenant, run_stack
+from local_stack import NO_TLS, LocalStack, StackTenant
 from model_calls import generate as prompted
 from model_calls import prompt
 from resumable import send, start, started
 
 HOUR = 3_600
 PAST_GRACE = HOUR + 60
+"""All tests together move the clock by less than a day, so that no run comes by itself."""
 CAPACITY = 100_000
 STORAGE = 40_000
-
-
-@pytest.fixture(scope="module")
-def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack for these tests alone, as a run compares all projects there are.
-
-    All tests together move its clock by less than a day, so that no run comes by itself.
-    """
-    with run_stack(tmp_path_factory.mktemp("reconciled")) as stack:
-        yield stack
 
 
 @pytest.fixture

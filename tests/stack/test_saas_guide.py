@@ -4,33 +4,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from admin_api import AdminApi, refused_admin
-from local_stack import LocalStack, run_stack
+from local_stack import LocalStack
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "guides" / "saas-backend.md").read_text()
 PROGRAM = re.compile(r"<!-- backend\.py[^>]* -->\n```python\n(.*?)```", re.DOTALL)
 SESSION = re.compile(r"```pycon\n(.*?)```", re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack of its own: the guide leaves the project open, and other tests break theirs."""
-    with run_stack(tmp_path_factory.mktemp("saas")) as stack:
-        yield stack
-
-
-@pytest.fixture
-def own_admin(own_stack: LocalStack) -> Iterator[AdminApi]:
-    """The admin API of that stack."""
-    with closing(AdminApi(own_stack)) as api:
-        yield api
 
 
 def typed(stack: LocalStack, directory: Path, session: str) -> None:
@@ -59,13 +43,11 @@ def of_tag(stack: LocalStack, tag: str) -> list[str]:
     return [name for name in stack.upstream_files() if name.startswith(f"files/{tag}")]
 
 
-def test_a_customer_comes_and_goes(
-    own_stack: LocalStack, own_admin: AdminApi, tmp_path: Path
-) -> None:
-    typed(own_stack, tmp_path, "\n".join(SESSION.findall(GUIDE)))
-    tag = own_admin.get("/tenants/c4711")["tag"]
-    assert not of_tag(own_stack, tag)
-    assert own_admin.actions("tenants/c4711") == [
+def test_a_customer_comes_and_goes(stack: LocalStack, admin: AdminApi, tmp_path: Path) -> None:
+    typed(stack, tmp_path, "\n".join(SESSION.findall(GUIDE)))
+    tag = admin.get("/tenants/c4711")["tag"]
+    assert not of_tag(stack, tag)
+    assert admin.actions("tenants/c4711") == [
         "tenants.create",
         "keys.issue",
         "tenants.changeLimits",
@@ -75,17 +57,17 @@ def test_a_customer_comes_and_goes(
         "tenants.delete",
         "tenants.deleted",
     ]
-    again = own_admin.got("DELETE", "/tenants/c4711")
+    again = admin.got("DELETE", "/tenants/c4711")
     assert again["done"] is True
     assert (again["usage"]["uploads"], again["usage"]["bytesIn"]) == (4, 60_000_012)
-    [row] = own_admin.get("/usage", tenant="c4711", **{"from": again["usage"]["from"]})["usage"]
+    [row] = admin.get("/usage", tenant="c4711", **{"from": again["usage"]["from"]})["usage"]
     assert row["uploads"] == 4
-    refused_admin(own_admin.ask("POST", "/tenants", {"id": "c4711"}), 409, "ALREADY_EXISTS")
-    assert own_admin.get("/tenants/c4712")["state"] == "ACTIVE"
+    refused_admin(admin.ask("POST", "/tenants", {"id": "c4711"}), 409, "ALREADY_EXISTS")
+    assert admin.get("/tenants/c4712")["state"] == "ACTIVE"
 
 
 def test_a_sign_up_that_broke_off_is_done_again(
-    own_stack: LocalStack, own_admin: AdminApi, tmp_path: Path
+    stack: LocalStack, admin: AdminApi, tmp_path: Path
 ) -> None:
     session = """
 >>> from backend import *
@@ -96,15 +78,13 @@ def test_a_sign_up_that_broke_off_is_done_again(
 >>> usage("broken")["bytes stored"]
 0
 """
-    typed(own_stack, tmp_path, session)
-    keys = own_admin.get("/tenants/broken/keys")["keys"]
+    typed(stack, tmp_path, session)
+    keys = admin.get("/tenants/broken/keys")["keys"]
     assert sorted(key["state"] for key in keys) == ["ACTIVE", "REVOKED"]
-    assert own_admin.actions("tenants/broken").count("tenants.create") == 1
+    assert admin.actions("tenants/broken").count("tenants.create") == 1
 
 
-def test_what_the_guide_says_of_plans(
-    own_stack: LocalStack, own_admin: AdminApi, tmp_path: Path
-) -> None:
+def test_what_the_guide_says_of_plans(stack: LocalStack, admin: AdminApi, tmp_path: Path) -> None:
     session = """
 >>> from backend import *
 >>> from io import BytesIO
@@ -135,14 +115,14 @@ Traceback (most recent call last):
     ...
 backend.Refused: Your account is paused, as a payment is missing.
 """
-    typed(own_stack, tmp_path, session)
-    tenant = own_admin.get("/tenants/smaller")
+    typed(stack, tmp_path, session)
+    tenant = admin.get("/tenants/smaller")
     limits = tenant["limits"]
     assert (limits["storageBytes"], limits["fileBytes"]) == (50_000_000, 20_000_000)
     assert (limits["requestsPerMinute"], limits["models"]) == (30, ["gemini-2.5-flash"])
-    assert own_admin.get("/usage", tenant="smaller")["usage"][0]["uploads"] == 1
-    assert of_tag(own_stack, tenant["tag"])
-    assert own_admin.got("DELETE", "/tenants/smaller")["done"] is True
+    assert admin.get("/usage", tenant="smaller")["usage"][0]["uploads"] == 1
+    assert of_tag(stack, tenant["tag"])
+    assert admin.got("DELETE", "/tenants/smaller")["done"] is True
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)", GUIDE))
