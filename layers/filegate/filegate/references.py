@@ -328,12 +328,30 @@ def _decoded(leaf: _Leaf) -> str:
     """The text as the most generous reader could read it. Raises StatusError."""
     text = leaf.text
     for _ in range(_DECODED_AT_MOST):
-        visible = "".join(char for char in text if char.isprintable() and not char.isspace())
-        decoded = unicodedata.normalize("NFKC", unquote(visible))
+        decoded = _compatible(unquote(_visible(text)))
         if decoded == text:
             return text.replace("\\", "/").casefold()
         text = decoded
     raise _not_understood(leaf)
+
+
+def _visible(text: str) -> str:
+    """The text without blanks and what is not printed, which URL parsers drop."""
+    if text.isprintable() and " " not in text:
+        return text
+    return "".join(char for char in text if char.isprintable() and not char.isspace())
+
+
+def _compatible(text: str) -> str:
+    """The text in compatibility form, each character by itself: full-width letters as plain ones.
+
+    Not the text as a whole: to put accents in order takes time by the square of their number, and
+    no accent belongs into a name.
+    """
+    if text.isascii():
+        return text
+    forms = {char: unicodedata.normalize("NFKC", char) for char in set(text)}
+    return text.translate(str.maketrans(forms))
 
 
 def _not_understood(leaf: _Leaf) -> StatusError:

@@ -28,7 +28,12 @@ from filegate.instants import Instant, parse_rfc3339
 MAX_DISPLAY_NAME: Final = 512
 _MAX_METADATA: Final = 64 * 1024
 _LONGEST_FIELD: Final = 200
-_STRING: Final = re.compile(r"""("(?:[^"\\]|\\.)*")|'((?:[^'\\]|\\.)*)'""", re.DOTALL)
+_STRING: Final = re.compile(
+    r"""(?P<double>"(?:[^"\\]|\\.)*+)(?P<end>"?)|'(?P<single>(?:[^'\\]|\\.)*+)(?P<close>'?)""",
+    re.DOTALL,
+)
+"""A string in either kind of quotes, closed or not: a pattern that wants the closing quote would
+look for it again from every quote there is, which is quadratic."""
 _ESCAPE_OR_QUOTE: Final = re.compile(r"""\\.|\"""", re.DOTALL)
 
 
@@ -197,11 +202,15 @@ def _parse_single_quoted(text: str) -> object:
 
 
 def _double_quoted(string: re.Match[str]) -> str:
-    double, single = string.groups()
-    if double is not None:
-        return str(double)
+    """Raises ValueError for a string that does not end."""
+    if not string["end"] and not string["close"]:
+        raise ValueError("a string has no end")
+    if string["double"] is not None:
+        return string[0]
     requote = {"\\'": "'", '"': '\\"'}
-    inner = _ESCAPE_OR_QUOTE.sub(lambda found: requote.get(found.group(), found.group()), single)
+    inner = _ESCAPE_OR_QUOTE.sub(
+        lambda found: requote.get(found.group(), found.group()), string["single"]
+    )
     return f'"{inner}"'
 
 
