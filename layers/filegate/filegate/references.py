@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from filegate.errors import (
@@ -27,6 +27,7 @@ from filegate.errors import (
     json_unreadable,
     reference_not_understood,
 )
+from filegate.json_objects import read_json
 from filegate.names import VERSIONS, is_generated_id
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -109,9 +110,7 @@ def read_document(body: bytes) -> Mapping[str, object]:
     NaN, at most `DEEPEST` levels. Raises StatusError.
     """
     try:
-        document = json.loads(
-            body.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant
-        )
+        document = read_json(body.decode())
     except UnicodeDecodeError:
         raise StatusError(json_unreadable("it is not UTF-8")) from None
     except RecursionError:
@@ -152,17 +151,6 @@ def place(path: Path) -> str:
     """A path as people write it: `contents[0].parts[1].fileData.fileUri`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 @dataclass(frozen=True)

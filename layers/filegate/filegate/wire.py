@@ -4,7 +4,6 @@ Both spellings are read, as upstream reads them (proto3 JSON): `displayName` and
 int64 as number or string. Fields nobody knows yet are kept.
 """
 
-import json
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
@@ -24,6 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from filegate.errors import Status, StatusError, invalid_argument
 from filegate.instants import Instant, parse_rfc3339
+from filegate.json_objects import read_json
 
 MAX_DISPLAY_NAME: Final = 512
 _MAX_METADATA: Final = 64 * 1024
@@ -178,7 +178,7 @@ def read_metadata(body: bytes) -> NewFile:
 def _parse(text: str) -> dict[str, Any]:
     parsed: object
     try:
-        parsed = json.loads(text)
+        parsed = read_json(text)
     except RecursionError:
         parsed = None
     except ValueError:
@@ -186,8 +186,8 @@ def _parse(text: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise StatusError(
             invalid_argument(
-                "Invalid JSON payload received. The body of this request is one JSON object, or "
-                "empty."
+                "Invalid JSON payload received. The body of this request is one JSON object, with "
+                "no key twice and no NaN or Infinity, or empty."
             )
         )
     return parsed
@@ -196,7 +196,7 @@ def _parse(text: str) -> dict[str, Any]:
 def _parse_single_quoted(text: str) -> object:
     """Google's own cURL samples quote with single quotes: JSON but for that, and read as such."""
     try:
-        return json.loads(_STRING.sub(_double_quoted, text))
+        return read_json(_STRING.sub(_double_quoted, text))
     except (ValueError, RecursionError):
         return None
 
