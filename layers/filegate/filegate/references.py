@@ -338,8 +338,8 @@ def _compatible(text: str) -> str:
     """
     if text.isascii():
         return text
-    forms = {char: unicodedata.normalize("NFKC", char) for char in set(text)}
-    return text.translate(str.maketrans(forms))
+    forms = {ord(char): unicodedata.normalize("NFKC", char) for char in set(text)}
+    return text.translate(forms)
 
 
 def _not_understood(leaf: _Leaf) -> StatusError:
