@@ -286,9 +286,9 @@ def test_a_missing_project_key_is_told_the_operator_and_keeps_no_other_from_bein
             assert project in error["message"]
             assert f"local/projects/{project}" in error["message"]
             assert ":reconcile" in error["message"]
-        answer = stack.invoke("ReconcilerFunction")
-        assert answer["error"]["errorType"] == "ProjectsNotCompared"
-        named = set(answer["error"]["errorMessage"].split())
+        run = stack.invoke("ReconcilerFunction")
+        assert run["error"]["errorType"] == "ProjectsNotCompared"
+        named = set(run["error"]["errorMessage"].split())
         assert {bad, unusable} <= named
         assert good not in named
         path = f"/admin/v1/projects/{good}/reconciliation"

@@ -130,8 +130,10 @@ def test_what_is_no_key_is_none(
 def test_a_project_without_a_usable_key_is_named_with_its_secret(
     secretsmanager: "SecretsManagerClient", secret: str | bytes | None
 ) -> None:
-    if isinstance(secret, str):
-        secretsmanager.create_secret(Name=NAME, **({"SecretString": secret} if secret else {}))
+    if secret == "":
+        secretsmanager.create_secret(Name=NAME)
+    elif isinstance(secret, str):
+        secretsmanager.create_secret(Name=NAME, SecretString=secret)
     elif secret is not None:
         secretsmanager.create_secret(Name=NAME, SecretBinary=secret)
     keys = ProjectKeys(SecretStore(secretsmanager), "stack/projects/")
