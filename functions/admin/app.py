@@ -8,8 +8,15 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from filegate.adapters.project_keys import ProjectKeyUnusable
+from filegate.adapters.refusals import UpstreamKeyRefused
 from filegate.adapters.table import Write
-from filegate.admin_errors import ADMIN_ROUTE_UNKNOWN, never_reconciled
+from filegate.admin_errors import (
+    ADMIN_ROUTE_UNKNOWN,
+    never_reconciled,
+    project_key_refused,
+    project_key_unusable,
+)
 from filegate.edge.admin_bodies import (
     NewKeyBody,
     NewProjectBody,
@@ -302,6 +309,12 @@ def reconcile_project(call: AdminCall, project: str) -> Resource:
     wiring.project_registry.find(project)
     try:
         report = wiring.reconciliation.run(project, call.now, _time_is_left)
+    except ProjectKeyUnusable as unusable:
+        refusal = project_key_unusable(unusable.project, unusable.secret)
+        raise StatusError(refusal) from unusable
+    except UpstreamKeyRefused as refused:
+        refusal = project_key_refused(project, wiring.settings.project_secret_prefix + project)
+        raise StatusError(refusal) from refused
     finally:
         wiring.project_health.keep(call.now)
     return ReconciliationResource.of(report)

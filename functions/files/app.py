@@ -36,6 +36,7 @@ app, metrics = function.app, function.metrics
 wiring = UpstreamWiring.from_environment()
 
 _DOWNLOAD = ":download"
+_LISTED = "files"
 
 
 @app.post("/upload/<version>/files")
@@ -159,14 +160,14 @@ def list_files(version: str) -> Response[str]:
     def list_page(tenant: Tenant) -> Response[str]:
         size = read_page_size(request.query.get("pageSize") or request.query.get("page_size"))
         token = request.query.get("pageToken") or request.query.get("page_token")
-        after = open_position(tenant.id, token, wiring.pages) if token else None
+        after = open_position(tenant.id, _LISTED, token, wiring.pages) if token else None
         page = wiring.files.list_page(tenant, size, after, now)
         fields = []
         if page.records:
             snapshots = ",".join(record.snapshot or "{}" for record in page.records)
             fields.append(f'"files":[{snapshots}]')
         if page.continue_after is not None:
-            next_token = seal_position(tenant.id, page.continue_after, wiring.pages)
+            next_token = seal_position(tenant.id, _LISTED, page.continue_after, wiring.pages)
             fields.append(f'"nextPageToken":"{next_token}"')
         return answer_text(f"{{{','.join(fields)}}}")
 

@@ -3,6 +3,7 @@
 An ASGI app behind the Lambda Web Adapter, as Python's own runtime cannot stream an answer.
 """
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request as WebRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -185,7 +186,7 @@ async def _answer_json(asked: Request, scope: str, handler: Handler, event: str)
         wiring.as_tenant, asked.credential, scope, asked.received_at, act, event
     )
     _count_request()
-    return JSONResponse(value, media_type=JSON)
+    return _json(value, 200, {})
 
 
 async def _read(request: WebRequest) -> Request:
@@ -218,7 +219,7 @@ def _read_page(tenant: Tenant, asked: Request, kind: Kind) -> tuple[int, str | N
     token = query.get("pageToken") or query.get("page_token")
     if not token:
         return size, None
-    return size, open_position(f"{tenant.id}/{kind}", token, wiring.pages)
+    return size, open_position(tenant.id, kind, token, wiring.pages)
 
 
 def _page(
@@ -230,7 +231,7 @@ def _page(
 ) -> Mapping[str, Any]:
     page: dict[str, Any] = {field or str(kind): list(items)} if items else {}
     if rest is not None:
-        page["nextPageToken"] = seal_position(f"{tenant.id}/{kind}", rest, wiring.pages)
+        page["nextPageToken"] = seal_position(tenant.id, kind, rest, wiring.pages)
     return page
 
 
@@ -275,7 +276,12 @@ def refuse(error: Exception) -> Response:
     else:
         LOGGER.info("request refused", extra={"code": status.code, "reason": status.status})
     headers = refusal_headers(status, upload=False)
-    return JSONResponse(status.body(), status.code, headers, JSON)
+    return _json(status.body(), status.code, headers)
+
+
+def _json(value: Mapping[str, Any], code: int, headers: Mapping[str, str]) -> Response:
+    # In ASCII: what a client wrote can hold half a character, which no encoding has.
+    return Response(json.dumps(value), code, headers, JSON)
 
 
 async def _unknown_route(_request: WebRequest, _error: Exception) -> Response:

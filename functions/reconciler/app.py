@@ -6,10 +6,13 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from filegate.adapters.project_keys import ProjectKeyUnusable
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.secret_store import SecretUnavailable
+from filegate.adapters.table import TableBusy
 from filegate.edge.logs import LOGGER
 from filegate.edge.reconciliation_wiring import ReconciliationWiring
+from filegate.errors import StatusError
 from filegate.instants import parse_rfc3339
 
 if TYPE_CHECKING:
@@ -20,7 +23,15 @@ wiring = ReconciliationWiring.from_environment()
 
 _TIME_TO_STOP = 60_000
 """Milliseconds before the deadline at which no new page is begun; one can meet a slow upstream."""
-_OBSTACLES = (SecretUnavailable, UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable)
+_OBSTACLES = (
+    SecretUnavailable,
+    StatusError,
+    TableBusy,
+    UpstreamKeyRefused,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+"""What keeps one project from being compared, and no other."""
 
 
 class ProjectsNotCompared(Exception):
@@ -44,7 +55,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             reports.append(wiring.reconciliation.run(project, now, time_is_left))
         except _OBSTACLES as obstacle:
-            LOGGER.error("not compared", extra={"project": project, "why": type(obstacle).__name__})
+            why = type(obstacle).__name__
+            if isinstance(obstacle, ProjectKeyUnusable):
+                why = f"put the project's Gemini API key into the secret {obstacle.secret}"
+            LOGGER.error("not compared", extra={"project": project, "why": why})
             failed.append(project)
     wiring.project_health.keep(now)
     for report in reports:

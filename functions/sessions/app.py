@@ -29,17 +29,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     `message` and `status` for the gateway response ACCESS_DENIED; the error "Unauthorized" makes
     API Gateway answer UNAUTHORIZED.
     """
-    request = read_request(event)
-    chunk = Chunk(
-        version=request.parameters.get("version", ""),
-        sealed_session=request.parameters.get("session", ""),
-        command=request.headers.get("x-goog-upload-command"),
-        offset=request.headers.get("x-goog-upload-offset"),
-        credential=request.credential,
-        to_store=event["resource"] == _STORE_ROUTE,
-    )
     arn = event["methodArn"]
     try:
+        request = read_request(event)
+        chunk = Chunk(
+            version=request.parameters.get("version", ""),
+            sealed_session=request.parameters.get("session", ""),
+            command=request.headers.get("x-goog-upload-command"),
+            offset=request.headers.get("x-goog-upload-offset"),
+            credential=request.credential,
+            to_store=event["resource"] == _STORE_ROUTE,
+        )
         admitted = admit(chunk, wiring.sessions, wiring.tokens, wiring.ledger, request.received_at)
     except SessionRefused:
         LOGGER.info("session refused")

@@ -76,3 +76,26 @@ def test_expect_100_continue(standin: Standin, upstream: Upstream) -> None:
     with standin.connect() as client:
         client.sendall(head + b"Guard: deny\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"secret-canary / HTTP/1.1\r\n\r\n",
+        b"GET /a secret-canary HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/secret-canary\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nsecret-canary\r\n\r\n",
+        b"GET / HTTP/1.1\r\nsecret canary: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nA: secret-canary\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n secret-canary\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: secret-canary\r\n\r\n",
+        b'"secret-canary"\r\n\r\n',
+    ],
+)
+def test_what_is_no_http_is_not_quoted(standin: Standin, head: bytes) -> None:
+    with standin.connect() as client:
+        client.sendall(head)
+        answer = client.makefile("rb").read()
+    assert answer.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400")), answer
+    assert answer.endswith(b'\r\n\r\n{"message": "Bad Request"}')
+    assert b"canary" not in answer

@@ -70,7 +70,19 @@ def test_the_key_is_taken_and_read_once(credential: AdminCredential, secret: Sec
     assert REDACTOR.redact(f"it is {OLD}") == "it is [redacted]"
 
 
-WRONG = [None, "", "x", OLD[:-1], OLD + "x", OLD.upper(), f" {OLD}", "ä", "\0"]
+WRONG = [
+    None,
+    "",
+    "x",
+    OLD[:-1],
+    OLD + "x",
+    OLD.upper(),
+    f" {OLD}",
+    "ä",
+    "\0",
+    "\udc80",
+    "?" * 5_000,
+]
 
 
 @pytest.mark.parametrize("key", WRONG)

@@ -96,3 +96,13 @@ def test_lines() -> None:
     require_models_of_lines(tenant(GOOD), b"\n\n" + good + b"\n" + good)
     with pytest.raises(StatusError):
         require_models_of_lines(tenant(GOOD), good + b"\n" + bad + b"\n")
+
+
+@pytest.mark.parametrize("levels", [101, 400])
+def test_what_is_nested_too_deeply_is_refused(levels: int) -> None:
+    deep = b'{"requests":' * levels + b"1" + b"}" * levels
+
+    with pytest.raises(StatusError) as refusal:
+        require_model(tenant(GOOD), None, deep)
+
+    assert refusal.value.status.code == 400

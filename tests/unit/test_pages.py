@@ -15,34 +15,50 @@ SEALER = Sealer(pages.PURPOSE, lambda: RING, lambda: RING)
 
 def assert_invalid(tenant: str, token: str) -> None:
     with pytest.raises(StatusError) as refusal:
-        open_position(tenant, token, SEALER)
+        open_position(tenant, "files", token, SEALER)
     assert refusal.value.status is PAGE_TOKEN_INVALID
 
 
 @given(st.text(max_size=31), st.text(max_size=40))
 def test_a_token_holds_its_position(tenant: str, position: str) -> None:
-    assert open_position(tenant, seal_position(tenant, position, SEALER), SEALER) == position
+    assert (
+        open_position(tenant, "files", seal_position(tenant, "files", position, SEALER), SEALER)
+        == position
+    )
 
 
 def test_a_token_shows_no_position() -> None:
-    assert "acme0001abc" not in seal_position("acme", "acme0001abc", SEALER)
+    assert "acme0001abc" not in seal_position("acme", "files", "acme0001abc", SEALER)
 
 
 def test_another_tenants_token_is_invalid() -> None:
-    assert_invalid("globex", seal_position("acme", "acme0001abc", SEALER))
+    assert_invalid("globex", seal_position("acme", "files", "acme0001abc", SEALER))
+
+
+def test_a_token_of_another_list_is_invalid() -> None:
+    token = seal_position("acme", "fileSearchStores", "acme0001abc", SEALER)
+
+    assert_invalid("acme", token)
+
+
+def test_names_of_tenant_and_list_do_not_run_together() -> None:
+    assert_invalid("acme", seal_position("acme/files", "", "acme0001abc", SEALER))
+    assert_invalid("acme", SEALER.seal('["acme", "acme0001abc"]'))
 
 
 def test_a_changed_token_is_invalid() -> None:
-    assert_invalid("acme", seal_position("acme", "acme0001abc", SEALER)[:-1])
+    assert_invalid("acme", seal_position("acme", "files", "acme0001abc", SEALER)[:-1])
 
 
 def test_a_sealed_session_is_no_token() -> None:
     other = Sealer(sessions.PURPOSE, lambda: RING, lambda: RING)
 
-    assert_invalid("acme", seal_position("acme", "acme0001abc", other))
+    assert_invalid("acme", seal_position("acme", "files", "acme0001abc", other))
 
 
-@pytest.mark.parametrize("text", ["[]", '["acme"]', '["acme", "x", "y"]', "no json"])
+@pytest.mark.parametrize(
+    "text", ["[]", "1", "null", "{}", '["acme"]', '["acme", "x", "y"]', "no json"]
+)
 def test_a_token_of_another_shape_is_invalid(text: str) -> None:
     assert_invalid("acme", SEALER.seal(text))
 

@@ -292,9 +292,7 @@ def test_a_page_by_allow_list(query: Mapping[str, str], page: Mapping[str, str])
     assert read_page(query) == page
 
 
-@pytest.mark.parametrize(
-    "query", [{"pageSize": "x"}, {"pageSize": "-1"}, {"pageToken": "t" * 3_000}]
-)
+@pytest.mark.parametrize("query", [{"pageSize": "x"}, {"pageSize": "-1"}])
 def test_a_page_that_is_none_is_refused(query: Mapping[str, str]) -> None:
     with pytest.raises(StatusError):
         read_page(query)

@@ -90,6 +90,30 @@ def project_not_found(project_id: str) -> Status:
     return Status(404, "NOT_FOUND", f"There is no project {project_id[:64]!r}.")
 
 
+def project_key_unusable(project_id: str, secret: str) -> Status:
+    """400: the project's secret is missing, or holds what no key can be."""
+    return Status(
+        400,
+        "FAILED_PRECONDITION",
+        f"The project {project_id} cannot be compared with upstream, as its key is missing or not "
+        f"usable. Put the project's Gemini API key into the secret {secret} in Secrets Manager "
+        f"(aws secretsmanager create-secret or put-secret-value), then POST "
+        f"/admin/v1/projects/{project_id}:reconcile again.",
+    )
+
+
+def project_key_refused(project_id: str, secret: str) -> Status:
+    """400: upstream takes none of the keys that the project's secret has held lately."""
+    return Status(
+        400,
+        "FAILED_PRECONDITION",
+        f"The project {project_id} cannot be compared with upstream, which refuses its key. Put a "
+        f"valid Gemini API key of the project into the secret {secret} in Secrets Manager, then "
+        f"POST /admin/v1/projects/{project_id}:reconcile again; what upstream said is in the "
+        f"project's health.",
+    )
+
+
 def never_reconciled(project_id: str) -> Status:
     """404: nobody compared this project with upstream yet."""
     return Status(

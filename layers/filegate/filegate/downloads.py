@@ -19,7 +19,7 @@ from filegate.holdings import Holdings, Kind
 from filegate.tenants import Tenant
 
 _MEDIA: Final = {"alt": "media"}
-_BLOB: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Downloads:
@@ -46,10 +46,12 @@ class Downloads:
         self, tenant: Tenant, version: str, store_id: str, blob_id: str
     ) -> AsyncIterator[StreamedAnswer]:
         """The bytes of a store's media, as citations name them (wire 9.6)."""
+        if not (_ID.fullmatch(store_id) and _ID.fullmatch(blob_id)):
+            raise StatusError(store_not_found(store_id))
         holding = await anyio.to_thread.run_sync(
             lambda: self._holdings.find(tenant.id, Kind.STORE, store_id)
         )
-        if holding is None or not _BLOB.fullmatch(blob_id):
+        if holding is None:
             raise StatusError(store_not_found(store_id))
         async with self._upstream.open(
             holding.project,

@@ -84,6 +84,23 @@ def invalid_argument(message: str, field: str | None = None) -> Status:
     return Status(400, "INVALID_ARGUMENT", message, details)
 
 
+def given_twice(kind: str, name: str) -> Status:
+    """400: two values where one decides; `kind` is "header" or "query parameter"."""
+    return invalid_argument(
+        f"The {kind} {name[:40]!r} is given twice. Send it once, so that only one value can count.",
+        name[:40],
+    )
+
+
+def body_encoded(encoding: str) -> Status:
+    """400: a body that would have to be decoded first."""
+    return invalid_argument(
+        f"The body is sent with Content-Encoding {encoding[:40]!r}, and bodies are taken as they "
+        "are. Send it as it is, without that header.",
+        "Content-Encoding",
+    )
+
+
 KEY_MISSING: Final = Status(
     403,
     "PERMISSION_DENIED",
@@ -110,6 +127,19 @@ GOOGLE_TOKEN_MISSING: Final = Status(
     "UNAUTHENTICATED",
     "Registering Cloud Storage objects needs your own Google credentials: send an OAuth access "
     "token that may read them in the header Authorization: Bearer, as the Google Gen AI SDKs do.",
+)
+
+GOOGLE_TOKEN_UNREADABLE: Final = Status(
+    401,
+    "UNAUTHENTICATED",
+    "The header Authorization holds no OAuth access token: after Bearer it has letters, digits and "
+    "-._~+/ only. Send the token as Google issued it.",
+)
+
+QUOTA_PROJECT_INVALID: Final = invalid_argument(
+    "The header x-goog-user-project names no Google Cloud project: its id or number has up to 100 "
+    "letters, digits, dashes, dots and colons.",
+    "x-goog-user-project",
 )
 
 TENANT_SUSPENDED: Final = Status(

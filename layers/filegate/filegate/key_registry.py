@@ -4,6 +4,7 @@ Of a key the table has its SHA-256 and nothing more; its text exists once, in th
 issued it. `KEYREF#{key id}` beside the tenant says where the record of each of its keys is.
 """
 
+import re
 import string
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,6 +34,7 @@ from filegate.tenants import ALL_SCOPES, key_of_sha256, key_sha256, tenant_key
 _SECRET_LENGTH: Final = 43
 _SECRET_ALPHABET: Final = string.ascii_letters + string.digits
 _ID_LENGTH: Final = 12
+_ID: Final = re.compile(rf"[0-9a-f]{{{_ID_LENGTH}}}")
 _REFERENCE: Final = "KEYREF#"
 _TRIES: Final = 20
 _TENANT: Final = 0
@@ -151,8 +153,9 @@ class KeyRegistry:
         return new
 
     def find(self, tenant_id: str, key_id: str) -> KeyRecord:
-        """A tenant's key by its id: two reads."""
-        found = self._table.get(_reference(tenant_id, key_id))
+        """A tenant's key by its id: two reads, none for what can be no key's id."""
+        known = _ID.fullmatch(key_id) is not None
+        found = self._table.get(_reference(tenant_id, key_id)) if known else None
         item = None if found is None else self._table.get(_key_of(found))
         if item is None:
             raise StatusError(key_not_found(tenant_id, key_id))

@@ -7,8 +7,8 @@ content has no other place for it, `countTokens` takes a whole request, a batch 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from filegate.errors import StatusError, model_refused
-from filegate.references import read_document
+from filegate.errors import StatusError, json_unreadable, model_refused
+from filegate.references import DEEPEST, read_document
 from filegate.tenants import Tenant
 
 _PREFIX: Final = "models/"
@@ -44,14 +44,16 @@ def _plain(model: str) -> str:
     return model.removeprefix(_PREFIX)
 
 
-def _models(value: object) -> Iterator[str]:
+def _models(value: object, depth: int = 0) -> Iterator[str]:
+    if depth > DEEPEST:
+        raise StatusError(json_unreadable(f"it is nested deeper than {DEEPEST} levels"))
     if isinstance(value, list):
         for item in value:
-            yield from _models(item)
+            yield from _models(item, depth + 1)
     elif isinstance(value, Mapping):
         for key, content in value.items():
             if key == "model":
                 # What is no text is no model either; upstream says so.
                 yield content if isinstance(content, str) else ""
             elif key.replace("_", "").lower() in _HOLDERS:
-                yield from _models(content)
+                yield from _models(content, depth + 1)

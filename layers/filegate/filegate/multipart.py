@@ -1,7 +1,8 @@
 """Multipart: `multipart/related` bodies of one JSON part and one content part (wire 5.1)."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import Final
 
 from filegate.errors import StatusError, invalid_argument
@@ -13,8 +14,15 @@ _MALFORMED: Final = (
 _ENCODED: Final = (
     "The content part has a Content-Transfer-Encoding that changes its bytes. Send it as binary."
 )
+_NO_BOUNDARY: Final = invalid_argument("The multipart Content-Type has no usable boundary.")
 _AS_IT_IS: Final = frozenset({"binary", "7bit", "8bit"})
 _LONGEST_BOUNDARY: Final = 70
+_PARAMETER: Final = re.compile(
+    r""";\s*+(?:(?P<name>[^\s;="]++)=(?P<value>"(?:[^"\\]|\\.)*+"|[^\s;"]++)\s*+)?""", re.DOTALL
+)
+"""A parameter of a header, or none (RFC 9110, 5.6.6). It never goes back, and each is read where
+the one before it ends: reading is linear, whatever is sent."""
+_QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass
@@ -27,12 +35,25 @@ class Part:
 
 def read_boundary(content_type: str) -> str:
     """The boundary a Content-Type names. Raises StatusError if it names none."""
-    message = Message()
-    message["Content-Type"] = content_type
-    boundary = message.get_param("boundary")
-    if not isinstance(boundary, str) or not 1 <= len(boundary) <= _LONGEST_BOUNDARY:
-        raise StatusError(invalid_argument("The multipart Content-Type has no usable boundary."))
-    return boundary
+    boundaries = [value for name, value in _parameters(content_type) if name == "boundary"]
+    if len(boundaries) != 1 or not 1 <= len(boundaries[0]) <= _LONGEST_BOUNDARY:
+        raise StatusError(_NO_BOUNDARY)
+    return boundaries[0]
+
+
+def _parameters(header: str) -> Iterator[tuple[str, str]]:
+    """The parameters of a header, names in lower case. Raises StatusError for a malformed one."""
+    at = len(header.partition(";")[0])
+    while at < len(header):
+        found = _PARAMETER.match(header, at)
+        if found is None:
+            raise StatusError(_NO_BOUNDARY)
+        if found["name"] is not None:
+            value = found["value"]
+            if value.startswith('"'):
+                value = _QUOTED_PAIR.sub(r"\1", value[1:-1])
+            yield found["name"].lower(), value
+        at = found.end()
 
 
 def read_parts(content_type: str, body: bytes) -> tuple[Part, Part]:

@@ -1,4 +1,8 @@
-"""Pages: the position in a list, sealed, so a token is good only where it was made."""
+"""Pages: the position in a list, sealed, so a token is good only where it was made.
+
+A list is named by whose it is and by what it lists, with what it is filtered by: a token of one
+opens no other.
+"""
 
 import json
 
@@ -11,18 +15,18 @@ MAX_PAGE_SIZE = 100
 """Files per page (seeds: files.list)."""
 
 
-def seal_position(tenant: str, position: str, sealer: Sealer) -> str:
-    """A `nextPageToken` that continues after `position` for this tenant only."""
-    return sealer.seal(json.dumps([tenant, position]))
+def seal_position(tenant: str, listed: str, position: str, sealer: Sealer) -> str:
+    """A `nextPageToken` that continues after `position`, in this list of this tenant only."""
+    return sealer.seal(json.dumps([tenant, listed, position]))
 
 
-def open_position(tenant: str, token: str, sealer: Sealer) -> str:
-    """The position in a page token. Raises StatusError for any token not made for this tenant."""
+def open_position(tenant: str, listed: str, token: str, sealer: Sealer) -> str:
+    """The position in a page token. Raises StatusError for any token not made for this list."""
     try:
-        owner, position = json.loads(sealer.open(token))
-    except (SealBroken, ValueError):
+        owner, collection, position = json.loads(sealer.open(token))
+    except (SealBroken, ValueError, TypeError):
         raise StatusError(PAGE_TOKEN_INVALID) from None
-    if owner != tenant:
+    if (owner, collection) != (tenant, listed):
         raise StatusError(PAGE_TOKEN_INVALID)
     return str(position)
 

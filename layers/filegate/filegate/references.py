@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from filegate.errors import (
@@ -27,6 +27,7 @@ from filegate.errors import (
     json_unreadable,
     reference_not_understood,
 )
+from filegate.json_objects import read_json
 from filegate.names import VERSIONS, is_generated_id
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -109,9 +110,7 @@ def read_document(body: bytes) -> Mapping[str, object]:
     NaN, at most `DEEPEST` levels. Raises StatusError.
     """
     try:
-        document = json.loads(
-            body.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant
-        )
+        document = read_json(body.decode())
     except UnicodeDecodeError:
         raise StatusError(json_unreadable("it is not UTF-8")) from None
     except RecursionError:
@@ -152,17 +151,6 @@ def place(path: Path) -> str:
     """A path as people write it: `contents[0].parts[1].fileData.fileUri`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 @dataclass(frozen=True)
@@ -328,12 +316,30 @@ def _decoded(leaf: _Leaf) -> str:
     """The text as the most generous reader could read it. Raises StatusError."""
     text = leaf.text
     for _ in range(_DECODED_AT_MOST):
-        visible = "".join(char for char in text if char.isprintable() and not char.isspace())
-        decoded = unicodedata.normalize("NFKC", unquote(visible))
+        decoded = _compatible(unquote(_visible(text)))
         if decoded == text:
             return text.replace("\\", "/").casefold()
         text = decoded
     raise _not_understood(leaf)
+
+
+def _visible(text: str) -> str:
+    """The text without blanks and what is not printed, which URL parsers drop."""
+    if text.isprintable() and " " not in text:
+        return text
+    return "".join(char for char in text if char.isprintable() and not char.isspace())
+
+
+def _compatible(text: str) -> str:
+    """The text in compatibility form, each character by itself: full-width letters as plain ones.
+
+    Not the text as a whole: to put accents in order takes time by the square of their number, and
+    no accent belongs into a name.
+    """
+    if text.isascii():
+        return text
+    forms = {ord(char): unicodedata.normalize("NFKC", char) for char in set(text)}
+    return text.translate(forms)
 
 
 def _not_understood(leaf: _Leaf) -> StatusError:

@@ -4,6 +4,7 @@ The token goes through untouched and is kept nowhere. Without one nothing is ask
 hidden project's own access to Cloud Storage is nobody's to use (wire 6.6).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -11,7 +12,13 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from filegate.adapters.upstream import Upstream
 from filegate.adoptions import REGISTERED, Adoptions
-from filegate.errors import GOOGLE_TOKEN_MISSING, StatusError, invalid_argument
+from filegate.errors import (
+    GOOGLE_TOKEN_MISSING,
+    GOOGLE_TOKEN_UNREADABLE,
+    QUOTA_PROJECT_INVALID,
+    StatusError,
+    invalid_argument,
+)
 from filegate.instants import Instant
 from filegate.references import read_document
 from filegate.tenants import Tenant
@@ -19,6 +26,10 @@ from filegate.wire import Text, WireModel
 
 _MOST: Final = 100
 _LONGEST: Final = 2_048
+_BEARER: Final = "bearer "
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""An access token (RFC 6750, 2.1). What is none could not even be sent."""
+_QUOTA_PROJECT: Final = re.compile(r"[A-Za-z0-9.:-]{1,100}")
 
 
 def _gcs_uri(value: str) -> str:
@@ -55,10 +66,12 @@ class Registrations:
     ) -> Sequence[Mapping[str, Any]]:
         """Register up to 100 `gs://` URIs, all or none; answers upstream's Files, now owned.
 
-        Raises StatusError: no Google token, or a body that is not `{"uris": ["gs://…"]}`.
+        Raises StatusError: no Google token or project, or a body that is not
+        `{"uris": ["gs://…"]}`.
         """
-        if authorization is None or not authorization.lower().startswith("bearer "):
-            raise StatusError(GOOGLE_TOKEN_MISSING)
+        token = _read_token(authorization)
+        if quota_project and not _QUOTA_PROJECT.fullmatch(quota_project):
+            raise StatusError(QUOTA_PROJECT_INVALID)
         try:
             request = _Registration.model_validate(read_document(body))
         except ValidationError as error:
@@ -68,7 +81,17 @@ class Registrations:
                 invalid_argument(f'Invalid value at "{field}": {first["msg"]}.', field)
             ) from None
         files = self._upstream.register_files(
-            tenant.project, version, request.uris, authorization, quota_project
+            tenant.project, version, request.uris, f"Bearer {token}", quota_project
         )
         self._adoptions.adopt(tenant, files, now, REGISTERED)
         return files
+
+
+def _read_token(authorization: str | None) -> str:
+    """The access token in an Authorization header. Raises StatusError, without a word of it."""
+    if authorization is None or authorization[: len(_BEARER)].lower() != _BEARER:
+        raise StatusError(GOOGLE_TOKEN_MISSING)
+    token = authorization[len(_BEARER) :].strip(" ")
+    if not _TOKEN.fullmatch(token):
+        raise StatusError(GOOGLE_TOKEN_UNREADABLE)
+    return token

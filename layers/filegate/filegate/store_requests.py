@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from filegate.errors import PAGE_TOKEN_INVALID, StatusError, invalid_argument
+from filegate.errors import StatusError, invalid_argument
 from filegate.pages import read_page_size
 from filegate.upload_requests import announced_size, is_mime_type, require_start
 from filegate.wire import MAX_DISPLAY_NAME, Text, WireModel, read_message
@@ -26,7 +26,6 @@ MOST_A_PAGE: Final = 20
 
 _LONGEST_KEY: Final = 512
 _LONGEST_NAME: Final = 1_024
-_LONGEST_TOKEN: Final = 2_048
 
 
 def _display_name(value: str) -> str:
@@ -221,14 +220,12 @@ def read_force(query: Mapping[str, str]) -> bool:
 
 
 def read_page(query: Mapping[str, str]) -> dict[str, str]:
-    """`pageSize` and `pageToken` as upstream is to read them. Raises StatusError."""
+    """`pageSize` as upstream is to read it, and `pageToken` as it came. Raises StatusError."""
     page: dict[str, str] = {}
     size = query.get("pageSize") or query.get("page_size")
     if size:
         page["pageSize"] = str(read_page_size(size, MOST_A_PAGE))
     token = query.get("pageToken") or query.get("page_token")
     if token:
-        if len(token) > _LONGEST_TOKEN:
-            raise StatusError(PAGE_TOKEN_INVALID)
         page["pageToken"] = token
     return page

@@ -4,7 +4,6 @@ Both spellings are read, as upstream reads them (proto3 JSON): `displayName` and
 int64 as number or string. Fields nobody knows yet are kept.
 """
 
-import json
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
@@ -24,11 +23,17 @@ from pydantic.alias_generators import to_camel
 
 from filegate.errors import Status, StatusError, invalid_argument
 from filegate.instants import Instant, parse_rfc3339
+from filegate.json_objects import read_json
 
 MAX_DISPLAY_NAME: Final = 512
 _MAX_METADATA: Final = 64 * 1024
 _LONGEST_FIELD: Final = 200
-_STRING: Final = re.compile(r"""("(?:[^"\\]|\\.)*")|'((?:[^'\\]|\\.)*)'""", re.DOTALL)
+_STRING: Final = re.compile(
+    r"""(?P<double>"(?:[^"\\]|\\.)*+)(?P<end>"?)|'(?P<single>(?:[^'\\]|\\.)*+)(?P<close>'?)""",
+    re.DOTALL,
+)
+"""A string in either kind of quotes, closed or not: a pattern that wants the closing quote would
+look for it again from every quote there is, which is quadratic."""
 _ESCAPE_OR_QUOTE: Final = re.compile(r"""\\.|\"""", re.DOTALL)
 
 
@@ -173,7 +178,7 @@ def read_metadata(body: bytes) -> NewFile:
 def _parse(text: str) -> dict[str, Any]:
     parsed: object
     try:
-        parsed = json.loads(text)
+        parsed = read_json(text)
     except RecursionError:
         parsed = None
     except ValueError:
@@ -181,8 +186,8 @@ def _parse(text: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise StatusError(
             invalid_argument(
-                "Invalid JSON payload received. The body of this request is one JSON object, or "
-                "empty."
+                "Invalid JSON payload received. The body of this request is one JSON object, with "
+                "no key twice and no NaN or Infinity, or empty."
             )
         )
     return parsed
@@ -191,17 +196,21 @@ def _parse(text: str) -> dict[str, Any]:
 def _parse_single_quoted(text: str) -> object:
     """Google's own cURL samples quote with single quotes: JSON but for that, and read as such."""
     try:
-        return json.loads(_STRING.sub(_double_quoted, text))
+        return read_json(_STRING.sub(_double_quoted, text))
     except (ValueError, RecursionError):
         return None
 
 
 def _double_quoted(string: re.Match[str]) -> str:
-    double, single = string.groups()
-    if double is not None:
-        return str(double)
+    """Raises ValueError for a string that does not end."""
+    if not string["end"] and not string["close"]:
+        raise ValueError("a string has no end")
+    if string["double"] is not None:
+        return string[0]
     requote = {"\\'": "'", '"': '\\"'}
-    inner = _ESCAPE_OR_QUOTE.sub(lambda found: requote.get(found.group(), found.group()), single)
+    inner = _ESCAPE_OR_QUOTE.sub(
+        lambda found: requote.get(found.group(), found.group()), string["single"]
+    )
     return f'"{inner}"'
 
 

@@ -1,11 +1,14 @@
 """Project keys: one of the old and the new always works, and no more is read than has to be."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from filegate.adapters.project_keys import ProjectKeys
+from filegate.adapters.project_keys import ProjectKeys, ProjectKeyUnusable
 from filegate.adapters.secret_store import SecretStore, SecretUnavailable
+from filegate.edge.statuses import status_of
+from filegate.errors import SECRETS_UNAVAILABLE
 from filegate.redaction import REDACTOR
 
 if TYPE_CHECKING:
@@ -121,3 +124,35 @@ def test_what_is_no_key_is_none(
             next(keys.in_turn("p1"))
     with pytest.raises(SecretUnavailable):
         next(keys.in_turn("p2"))
+
+
+@pytest.mark.parametrize("secret", [None, "", " ", "schlüssel", "two\nlines", b"bytes"])
+def test_a_project_without_a_usable_key_is_named_with_its_secret(
+    secretsmanager: "SecretsManagerClient", secret: str | bytes | None
+) -> None:
+    if secret == "":
+        secretsmanager.create_secret(Name=NAME)
+    elif isinstance(secret, str):
+        secretsmanager.create_secret(Name=NAME, SecretString=secret)
+    elif secret is not None:
+        secretsmanager.create_secret(Name=NAME, SecretBinary=secret)
+    keys = ProjectKeys(SecretStore(secretsmanager), "stack/projects/")
+
+    with pytest.raises(ProjectKeyUnusable) as unusable:
+        next(keys.in_turn("p1"))
+
+    assert (unusable.value.project, unusable.value.secret) == ("p1", NAME)
+    assert status_of(unusable.value) is SECRETS_UNAVAILABLE
+
+
+def test_a_service_that_is_down_is_not_the_projects_fault() -> None:
+    class Down:
+        def get_secret_value(self, **_: str) -> None:
+            raise EndpointConnectionError(endpoint_url="https://secretsmanager")
+
+    keys = ProjectKeys(SecretStore(cast("SecretsManagerClient", Down())), "stack/projects/")
+
+    with pytest.raises(SecretUnavailable) as unavailable:
+        next(keys.in_turn("p1"))
+
+    assert not isinstance(unavailable.value, ProjectKeyUnusable)

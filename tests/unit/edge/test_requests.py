@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from filegate.edge.requests import read_request
+from filegate.errors import StatusError
 from filegate.tenants import Credential
 
 NOW = 1_739_572_413_000
@@ -47,6 +48,29 @@ def test_what_is_absent_is_empty(nothing: dict[str, str] | None) -> None:
     assert (request.headers, request.query, request.parameters) == ({}, {}, {})
     assert request.body == b""
     assert request.credential == Credential(None)
+
+
+def test_every_value_of_a_field_is_seen() -> None:
+    twice = event(
+        headers={"Accept": "b", "x-goog-api-key": "two"},
+        multiValueHeaders={"Accept": ["a", "b"], "x-goog-api-key": ["one", "two"]},
+    )
+    with pytest.raises(StatusError) as refusal:
+        read_request(twice)
+    assert "x-goog-api-key" in refusal.value.status.message
+
+    both = event(
+        queryStringParameters={"key": "two"},
+        multiValueQueryStringParameters={"key": ["one", "two"]},
+    )
+    with pytest.raises(StatusError) as refusal:
+        read_request(both)
+    assert "key" in refusal.value.status.message
+
+
+def test_one_key_in_two_spellings_is_given_twice() -> None:
+    with pytest.raises(StatusError):
+        read_request(event(headers={"x-goog-api-key": "one", "X-Goog-Api-Key": "two"}))
 
 
 def test_the_moment_is_the_gateways() -> None:

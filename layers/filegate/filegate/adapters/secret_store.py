@@ -19,10 +19,16 @@ KEEP: Final = 300.0
 """Seconds a value is used before it is read again."""
 _REREAD_PAUSE: Final = 1.0
 """Seconds between two reads of a secret whose value was refused: it changes once in weeks."""
+_MISSING: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
+"""No such secret or no value in it yet, and one marked for deletion (AWS: GetSecretValue)."""
 
 
 class SecretUnavailable(Exception):
     """The secret cannot be read: it does not exist, access is denied, or the service is down."""
+
+
+class SecretMissing(SecretUnavailable):
+    """The service answers, and has no text under this name: nobody made it, or it is deleted."""
 
 
 def create_client() -> "SecretsManagerClient":
@@ -126,7 +132,13 @@ class SecretStore:
     def _get(self, name: str, **version: str) -> str:
         try:
             return self._client.get_secret_value(SecretId=name, **version)["SecretString"]
-        except (BotoCoreError, ClientError, KeyError) as error:
+        except KeyError as error:
+            raise SecretMissing("the secret is no text") from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                raise SecretMissing(type(error).__name__) from error
+            raise SecretUnavailable(type(error).__name__) from error
+        except BotoCoreError as error:
             raise SecretUnavailable(type(error).__name__) from error
 
 

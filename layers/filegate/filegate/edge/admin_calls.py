@@ -1,5 +1,6 @@
 """Admin calls: one request to the admin API, as the functions that answer it get it."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -24,6 +25,10 @@ Body = TypeVar("Body", bound=AdminBody)
 
 ANSWERED_BEFORE: Final = "Idempotent-Replayed"
 """Header of an answer that was given before to the same request."""
+
+_NOBODY: Final = ""
+"""In the place of a tenant's id, as no tenant has it: none of their page tokens opens here."""
+_PAGING: Final = frozenset({"pageSize", "pageToken"})
 
 
 class AdminCall:
@@ -90,24 +95,26 @@ class AdminCall:
         return read_page_size(self.query("pageSize"))
 
     def position(self, of: str = "") -> str | None:
-        """Where the page begins, None for the first; `of` tells lists of one route apart.
+        """Where the page begins, None for the first; `of` is what in its path the list is of.
 
-        Raises StatusError.
+        Raises StatusError, also for a token of a page that was asked for by other parameters.
         """
         token = self.query("pageToken")
         if token is None:
             return None
-        return open_position(self._list(of), token, self._wiring.pages)
+        return open_position(_NOBODY, self._list(of), token, self._wiring.pages)
 
     def page_token(self, position: str | None, of: str = "") -> str | None:
         """The token of the page that begins after a position; None at the end."""
         if position is None:
             return None
-        return seal_position(self._list(of), position, self._wiring.pages)
+        return seal_position(_NOBODY, self._list(of), position, self._wiring.pages)
 
     def _list(self, of: str) -> str:
-        # No tenant has such an id, so none of its page tokens opens here.
-        return f"admin:{self._route.operation}:{of}"
+        asked = sorted(
+            (name, value) for name, value in self._request.query.items() if name not in _PAGING
+        )
+        return json.dumps([self._route.operation, of, asked])
 
 
 def _unknown_parameter(name: str, route: Route) -> Status:

@@ -1,10 +1,11 @@
 """Requests: an API Gateway REST event as plain values (AWS: Lambda proxy input format)."""
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from filegate.edge.fields import read_headers, read_parameters
 from filegate.instants import Instant
 from filegate.tenants import Credential
 
@@ -31,18 +32,32 @@ class Request:
 
 
 def read_request(event: Mapping[str, Any], public_base_url: str = "") -> Request:
-    """Read an event of a proxy integration or of a REQUEST authorizer (which has no body)."""
+    """Read an event of a proxy integration or of a REQUEST authorizer (which has no body).
+
+    Raises StatusError for a field that is given twice, and for a body that is encoded.
+    """
     context = event["requestContext"]
     body = event.get("body") or ""
     return Request(
-        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
-        query=event.get("queryStringParameters") or {},
+        headers=read_headers(_pairs(event, "headers", "multiValueHeaders")),
+        query=read_parameters(
+            _pairs(event, "queryStringParameters", "multiValueQueryStringParameters")
+        ),
         parameters=event.get("pathParameters") or {},
         body=b64decode(body) if event.get("isBase64Encoded") else body.encode(),
         received_at=context["requestTimeEpoch"],
         base_url=public_base_url or _own_base_url(event),
         address=context.get("identity", {}).get("sourceIp"),
     )
+
+
+def _pairs(event: Mapping[str, Any], single: str, multiple: str) -> Iterator[tuple[str, str]]:
+    """Every value of every field: `single` alone has only the last one of each."""
+    several: Mapping[str, Sequence[str]] = event.get(multiple) or {}
+    one: Mapping[str, str] = event.get(single) or {}
+    for name, values in {**{name: [value] for name, value in one.items()}, **several}.items():
+        for value in values:
+            yield name, value
 
 
 def _own_base_url(event: Mapping[str, Any]) -> str:

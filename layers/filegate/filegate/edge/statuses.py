@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from filegate.adapters.project_keys import ProjectKeyUnusable
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
-from filegate.adapters.secret_store import SecretUnavailable
+from filegate.adapters.secret_store import SecretMissing, SecretUnavailable
 from filegate.adapters.table import TableBusy, TableUnavailable
 from filegate.appointments import CannotKeep
 from filegate.errors import (
@@ -23,6 +24,8 @@ from filegate.seals import KeyRingInvalid
 JSON: Final = "application/json; charset=UTF-8"
 
 _STATUS_OF: Final[Mapping[type[Exception], Status]] = {
+    ProjectKeyUnusable: SECRETS_UNAVAILABLE,
+    SecretMissing: SECRETS_UNAVAILABLE,
     KeyRingInvalid: SECRETS_UNAVAILABLE,
     SecretUnavailable: SECRETS_UNAVAILABLE,
     TableBusy: LEDGER_BUSY,

@@ -9,10 +9,11 @@ from typing import Final
 
 from aws_lambda_powertools.event_handler import Response
 
+from filegate.admin_errors import tenant_not_found
 from filegate.edge.responses import answer_json
 from filegate.errors import StatusError, invalid_argument, token_cannot
 from filegate.instants import Instant
-from filegate.tenants import Caller
+from filegate.tenants import Caller, is_tenant_id
 from filegate.usage_hours import MODEL_AMOUNTS, STORAGE_AMOUNTS
 from filegate.usage_reports import Row, Span, Step, UsageReports
 
@@ -67,6 +68,8 @@ def answer_usage(
         query.get("from"), query.get("to"), query.get("by") or Step.TENANT, now, tuple(Step)
     )
     if one := query.get("tenant"):
+        if not is_tenant_id(one):
+            raise StatusError(tenant_not_found(one))
         return _answer(reports.rows(one, span, now), wanted)
     rows: list[Row] = []
     size = 0

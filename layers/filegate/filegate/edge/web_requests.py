@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.requests import Request as WebRequest
 
+from filegate.edge.fields import read_headers, read_parameters
 from filegate.edge.requests import Request
 from filegate.errors import StatusError, body_too_large, invalid_argument
 
@@ -20,15 +21,16 @@ async def read_web_request(request: WebRequest) -> Request:
 
     The moment is API Gateway's, from the context that the adapter writes over whatever a client
     sent under that name. Answers of web functions hold no URLs of this API, so `base_url` is empty.
-    Raises StatusError for a body over LARGEST_BODY.
+    Raises StatusError for a body over LARGEST_BODY or an encoded one, and for a field that is given
+    twice, as far as that can be seen: of a header with several values the adapter passes the last.
     """
     body = await request.body()
     if len(body) > LARGEST_BODY:
         raise StatusError(body_too_large(len(body), LARGEST_BODY))
     context = json.loads(request.headers[_CONTEXT])
     return Request(
-        headers=dict(request.headers),
-        query=dict(request.query_params),
+        headers=read_headers(request.headers.items()),
+        query=read_parameters(request.query_params.multi_items()),
         parameters={name: str(value) for name, value in request.path_params.items()},
         body=body,
         received_at=int(context["requestTimeEpoch"]),
