@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
+CHECKOV_VENV := .venv-checkov
 PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format openapi template bench bench-check lock ci clean
+.PHONY: help run test test-slow check format openapi template checkov bench bench-check lock ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +41,9 @@ openapi: $(VENV)/.dev ## Rewrite docs/openapi/admin.json from the code; a test c
 template: $(SAM_VENV)/.done ## Validate the template as SAM does (no AWS account needed)
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint --template template.yaml
 
+checkov: $(CHECKOV_VENV)/.done ## Scan the template; what is let pass, and why, is in .checkov.yaml
+	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml
+
 bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
 	$(BIN)/python -m bench --write
 
@@ -67,14 +71,16 @@ lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
 		--no-header --extra local -c requirements/dev.txt pyproject.toml -o requirements/local.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade requirements/sam.in -o requirements/sam.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade requirements/checkov.in -o requirements/checkov.txt
 	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--generate-hashes --no-emit-index-url --no-header --upgrade layers/filegate/requirements.in \
 		-o layers/filegate/requirements.txt
 
-ci: check template test bench-check test-slow ## Everything CI runs
+ci: check template checkov test bench-check test-slow ## Everything CI runs
 
 clean: ## Remove what these targets made
-	rm -rf $(VENV) $(SAM_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(CHECKOV_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf tests/sdk/js/node_modules tests/browser/node_modules
 
 $(VENV)/bin/python:
@@ -99,4 +105,9 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 $(SAM_VENV)/.done: requirements/sam.txt
 	@$(PYTHON) -m venv $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/sam.txt
+	@touch $@
+
+$(CHECKOV_VENV)/.done: requirements/checkov.txt
+	@$(PYTHON) -m venv $(CHECKOV_VENV)
+	@$(CHECKOV_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/checkov.txt
 	@touch $@
