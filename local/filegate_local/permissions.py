@@ -7,9 +7,10 @@ longer. What is granted, and how it is decided, is the same.
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast
 
+from apigateway_standin.document import Section, TemplateError
 from apigateway_standin.template import Template
 from filegate_local.aws import LocalAws
 
@@ -24,13 +25,21 @@ _VERSION: Final = "2012-10-17"
 def granted(template: Template) -> Mapping[str, Sequence[Statement]]:
     """What the template's own policies grant each function, by logical id.
 
-    What SAM adds by itself (writing to its log) is not needed here.
+    What SAM adds by itself (writing to its log) is not needed here. Raises TemplateError for a
+    policy that is only named.
     """
-    found = {}
-    for name in template.of_type("AWS::Serverless::Function"):
-        policies = cast("Sequence[Mapping[str, Any]]", template.section(name).items("Policies"))
-        found[name] = [statement for policy in policies for statement in policy["Statement"]]
-    return found
+    return {
+        name: list(_statements(template.section(name)))
+        for name in template.of_type("AWS::Serverless::Function")
+    }
+
+
+def _statements(function: Section) -> Iterator[Statement]:
+    for policy in function.items("Policies"):
+        if not isinstance(policy, dict) or "Statement" not in policy:
+            place = function.at("Policies")
+            raise TemplateError(place, "is not enforced here unless its statements are written out")
+        yield from cast("Sequence[Statement]", policy["Statement"])
 
 
 def issue_credentials(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from apigateway_standin.document import Section
+from apigateway_standin.document import Section, TemplateError
 from apigateway_standin.template import Template
 from filegate.adapters.table import Table
 from filegate_local import aws
@@ -87,8 +87,11 @@ def start_stack(children: Children, port: int, data: Path, upstream: Upstream | 
     aws.wait_for_ministack(children, ministack, local_aws)
     local_secrets = aws.put_secrets(local_aws, upstream.key)
     resources = _resources(local_aws, local_secrets, upstream, base_url)
-    deployed = Template.load(template, Section(resources, "resources"))
-    resources["Environment"] |= issue_credentials(local_aws, granted(deployed))
+    try:
+        grants = granted(Template.load(template, Section(resources, "resources")))
+    except TemplateError as error:
+        raise StartFailed(f"template.yaml: {error}") from None
+    resources["Environment"] |= issue_credentials(local_aws, grants)
     standin, standin_ready = _start_standin(children, template, port, data, resources)
     # While the stand-in starts the functions.
     aws.create_table(local_aws, template)
