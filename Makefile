@@ -4,12 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
+CHECKOV_VENV := .venv-checkov
+DEPLOY_VENV := .venv-deploy
+# The functions' own Python, for what is built and deployed as on AWS.
+RUNTIME := $(shell sed -n 's/^ *Runtime: *//p' template.yaml)
 PIP_FLAGS := --quiet --disable-pip-version-check
 # Each worker has stacks of its own; a file's tests stay together, as its fixtures do.
 WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format openapi template bench bench-check lock ci clean
+.PHONY: help run test test-slow check format openapi template checkov deploy-check bench bench-check lock ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,7 +22,7 @@ run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 	@$(BIN)/filegate local --port $(or $(PORT),8080) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 test: $(VENV)/.dev sdks engines ## Run all tests but the slow ones
-	@$(BIN)/pytest -m "not slow" $(WORKERS) $(PYTEST_FLAGS)
+	@$(BIN)/pytest -m "not slow and not deploy" $(WORKERS) $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.dev ## What takes minutes: 2 GiB - 1 byte, 16,000 operations, a revoked key
 	@$(BIN)/pytest -m slow -s $(PYTEST_FLAGS)
@@ -41,6 +45,12 @@ openapi: $(VENV)/.dev ## Rewrite docs/openapi/admin.json from the code; a test c
 
 template: $(SAM_VENV)/.done ## Validate the template as SAM does (no AWS account needed)
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint --template template.yaml
+
+checkov: $(CHECKOV_VENV)/.done ## Scan the template; what is let pass, and why, is in .checkov.yaml
+	$(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml
+
+deploy-check: $(VENV)/.dev $(SAM_VENV)/.done $(DEPLOY_VENV)/.done ## sam build, sam deploy into MiniStack, a request
+	@$(BIN)/pytest -m deploy tests/deploy $(PYTEST_FLAGS)
 
 bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
 	$(BIN)/python -m bench --write
@@ -69,14 +79,18 @@ lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
 		--no-header --extra local -c requirements/dev.txt pyproject.toml -o requirements/local.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade requirements/sam.in -o requirements/sam.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade requirements/checkov.in -o requirements/checkov.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade requirements/deploy.in -o requirements/deploy.txt
 	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--generate-hashes --no-emit-index-url --no-header --upgrade layers/filegate/requirements.in \
 		-o layers/filegate/requirements.txt
 
-ci: check template test bench-check test-slow ## Everything CI runs
+ci: check template checkov deploy-check test bench-check test-slow ## Everything CI runs
 
 clean: ## Remove what these targets made
-	rm -rf $(VENV) $(SAM_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(CHECKOV_VENV) $(DEPLOY_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf tests/sdk/js/node_modules tests/browser/node_modules
 
 $(VENV)/bin/python:
@@ -101,4 +115,16 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 $(SAM_VENV)/.done: requirements/sam.txt
 	@$(PYTHON) -m venv $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/sam.txt
+	@touch $@
+
+$(CHECKOV_VENV)/.done: requirements/checkov.txt
+	@$(PYTHON) -m venv $(CHECKOV_VENV)
+	@$(CHECKOV_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+$(DEPLOY_VENV)/.done: requirements/deploy.txt
+	@if $(RUNTIME) --version >/dev/null 2>&1; then $(RUNTIME) -m venv $(DEPLOY_VENV); else \
+		echo "$(RUNTIME) is not on PATH: the template is deployed, but its functions cannot run."; \
+		$(PYTHON) -m venv $(DEPLOY_VENV); fi
+	@$(DEPLOY_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps --require-hashes -r requirements/deploy.txt
 	@touch $@

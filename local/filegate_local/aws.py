@@ -1,6 +1,7 @@
 """AWS on a desk: MiniStack as DynamoDB, Secrets Manager and EventBridge, as the template has it.
 
-MiniStack, because its transactions and conditional writes are really atomic (aws-facts 6).
+MiniStack, because its transactions and conditional writes are really atomic (aws-facts 6), and
+because it decides by IAM policies who may do what.
 """
 
 import contextlib
@@ -32,6 +33,9 @@ PROJECT: Final = "default"
 PROJECT_SECRET: Final = f"{STACK_NAME}/projects/{PROJECT}"
 EVENT_BUS: Final = "default"
 """The bus that every account has."""
+_OPERATOR: Final = "local"
+"""Access key and secret of whoever runs the stack: MiniStack takes it for the account's root, who
+may do everything. Functions have keys of their own (`permissions`)."""
 _START_SECONDS: Final = 30.0
 
 
@@ -43,13 +47,13 @@ class LocalAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables that lead an AWS SDK here, with credentials that mean nothing."""
+        """Environment variables that lead an AWS SDK here, with the credentials of the operator."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": _OPERATOR,
+            "AWS_SECRET_ACCESS_KEY": _OPERATOR,
         }
 
     def dynamodb(self) -> "DynamoDBClient":
@@ -62,12 +66,16 @@ class LocalAws:
         client: SecretsManagerClient = boto3.client("secretsmanager", **self._arguments())
         return client
 
+    def iam(self) -> Any:  # noqa: ANN401 - its types are not among the locked ones
+        """An IAM client for this MiniStack."""
+        return boto3.client("iam", **self._arguments())
+
     def _arguments(self) -> dict[str, Any]:
         return {
             "endpoint_url": self.endpoint,
             "region_name": REGION,
-            "aws_access_key_id": "local",
-            "aws_secret_access_key": "local",
+            "aws_access_key_id": _OPERATOR,
+            "aws_secret_access_key": _OPERATOR,
             "config": Config(retries={"mode": "standard", "max_attempts": 3}),
         }
 
@@ -77,11 +85,13 @@ def start_ministack(children: Children, state: Path) -> tuple[Child, LocalAws]:
     port = free_port()
     child = children.start(
         "ministack",
-        [sys.executable, "-m", "ministack"],
+        [sys.executable, "-m", "filegate_local.emulator"],
         {
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": _OPERATOR,
             "GATEWAY_PORT": str(port),
             "BIND_HOST": "127.0.0.1",
-            "SERVICES": "dynamodb,events,secretsmanager,sqs",
+            "SERVICES": "dynamodb,events,iam,secretsmanager,sqs",
             "PERSIST_STATE": "1",
             "STATE_DIR": str(state),
             "LOG_LEVEL": "WARNING",
@@ -112,31 +122,38 @@ def table_properties(template: Path) -> Mapping[str, Any]:
     return {name: properties[name] for name in wanted}
 
 
-def put_secrets(aws: LocalAws, upstream_key: str) -> str:
+@dataclass(frozen=True)
+class LocalSecrets:
+    """ARNs of the template's secrets, and the admin key."""
+
+    session_keys: str
+    admin: str
+    project: str
+    admin_key: str
+
+
+def put_secrets(aws: LocalAws, upstream_key: str) -> LocalSecrets:
     """Put the upstream key and, the first time, the others into Secrets Manager.
 
-    Those are a session key ring and an admin key; answers the admin key.
+    Those are a session key ring and an admin key.
     """
     with contextlib.closing(aws.secrets_manager()) as client:
-        _put_secret(client, PROJECT_SECRET, upstream_key)
+        project = _arn(client, PROJECT_SECRET, upstream_key)
+        if client.get_secret_value(SecretId=project)["SecretString"] != upstream_key:
+            client.put_secret_value(SecretId=project, SecretString=upstream_key)
         ring = {"primary": "k1", "k1": secrets.token_urlsafe(48)}
-        if not _exists(client, SESSION_KEYS_SECRET):
-            _put_secret(client, SESSION_KEYS_SECRET, json.dumps(ring))
-        if not _exists(client, ADMIN_SECRET):
-            _put_secret(client, ADMIN_SECRET, secrets.token_urlsafe(36))
-        return client.get_secret_value(SecretId=ADMIN_SECRET)["SecretString"]
+        admin = _arn(client, ADMIN_SECRET, secrets.token_urlsafe(36))
+        return LocalSecrets(
+            session_keys=_arn(client, SESSION_KEYS_SECRET, json.dumps(ring)),
+            admin=admin,
+            project=project,
+            admin_key=client.get_secret_value(SecretId=admin)["SecretString"],
+        )
 
 
-def _put_secret(client: "SecretsManagerClient", name: str, value: str) -> None:
-    if _exists(client, name):
-        client.put_secret_value(SecretId=name, SecretString=value)
-    else:
-        client.create_secret(Name=name, SecretString=value)
-
-
-def _exists(client: "SecretsManagerClient", name: str) -> bool:
+def _arn(client: "SecretsManagerClient", name: str, first_value: str) -> str:
+    """ARN of a secret, which is made unless it exists."""
     try:
-        client.describe_secret(SecretId=name)
+        return client.describe_secret(SecretId=name)["ARN"]
     except client.exceptions.ResourceNotFoundException:
-        return False
-    return True
+        return client.create_secret(Name=name, SecretString=first_value)["ARN"]

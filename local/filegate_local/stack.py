@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from apigateway_standin.document import Section, TemplateError
+from apigateway_standin.template import Template
 from filegate.adapters.table import Table
 from filegate_local import aws
 from filegate_local.children import Child, Children, StartFailed, free_port
+from filegate_local.permissions import granted, issue_credentials
 from filegate_local.tenants import IssuedKey, seed_tenants
 
 GEMINI_API: Final = "https://generativelanguage.googleapis.com"
@@ -81,12 +84,17 @@ def start_stack(children: Children, port: int, data: Path, upstream: Upstream | 
     else:
         simulator = None
     base_url = f"http://127.0.0.1:{port}"
-    standin, standin_ready = _start_standin(
-        children, template, port, data, _resources(local_aws, upstream, base_url)
-    )
     aws.wait_for_ministack(children, ministack, local_aws)
+    local_secrets = aws.put_secrets(local_aws, upstream.key)
+    resources = _resources(local_aws, local_secrets, upstream, base_url)
+    try:
+        grants = granted(Template.load(template, Section(resources, "resources")))
+    except TemplateError as error:
+        raise StartFailed(f"template.yaml: {error}") from None
+    resources["Environment"] |= issue_credentials(local_aws, grants)
+    standin, standin_ready = _start_standin(children, template, port, data, resources)
+    # While the stand-in starts the functions.
     aws.create_table(local_aws, template)
-    admin_key = aws.put_secrets(local_aws, upstream.key)
     table = Table(local_aws.dynamodb(), aws.TABLE_NAME)
     now = time.time_ns() // 1_000_000
     tenants = seed_tenants(table, aws.PROJECT, data / "tenants.json", now)
@@ -99,7 +107,7 @@ def start_stack(children: Children, port: int, data: Path, upstream: Upstream | 
         simulated=upstream.simulated,
         control_url=str(json.loads(standin_ready.read_text())["control_url"]),
         tenants=tenants,
-        admin_key=admin_key,
+        admin_key=local_secrets.admin_key,
         logs=logs,
         aws_endpoint=local_aws.endpoint,
         table=aws.TABLE_NAME,
@@ -158,7 +166,9 @@ def _start_standin(
     return child, ready
 
 
-def _resources(local_aws: aws.LocalAws, upstream: Upstream, base_url: str) -> Mapping[str, Any]:
+def _resources(
+    local_aws: aws.LocalAws, local_secrets: aws.LocalSecrets, upstream: Upstream, base_url: str
+) -> dict[str, Any]:
     """What `sam deploy` would know and a desk does not: names, parameters, endpoints."""
     arn = f"arn:aws:dynamodb:{aws.REGION}:000000000000:table/{aws.TABLE_NAME}"
     return {
@@ -170,9 +180,9 @@ def _resources(local_aws: aws.LocalAws, upstream: Upstream, base_url: str) -> Ma
         },
         "Resources": {
             "Table": {"Ref": aws.TABLE_NAME, "Arn": arn},
-            "SessionKeysSecret": {"Ref": aws.SESSION_KEYS_SECRET},
-            "AdminSecret": {"Ref": aws.ADMIN_SECRET},
-            "ProjectSecret": {"Ref": aws.PROJECT_SECRET},
+            "SessionKeysSecret": {"Ref": local_secrets.session_keys},
+            "AdminSecret": {"Ref": local_secrets.admin},
+            "ProjectSecret": {"Ref": local_secrets.project},
         },
         "Environment": {"*": local_aws.environment},
     }
