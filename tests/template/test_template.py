@@ -202,6 +202,7 @@ def test_refusals_stop_an_sdk_and_what_may_heal_does_not() -> None:
         (
             "JanitorFunction",
             {
+                "dynamodb:BatchGetItem",
                 "dynamodb:DeleteItem",
                 "dynamodb:GetItem",
                 "dynamodb:PutItem",
