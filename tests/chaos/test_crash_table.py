@@ -118,7 +118,8 @@ def send_whole(world: World, process: Process) -> None:
 
 
 def create_store(world: World, process: Process) -> None:
-    store = process.stores.create(world.tenant, "v1beta", NewStore(), world.simulator.now())
+    new = NewStore(display_name=world.tenant.id)
+    store = process.stores.create(world.tenant, "v1beta", new, world.simulator.now())
     world.store = str(store["name"]).removeprefix("fileSearchStores/")
 
 

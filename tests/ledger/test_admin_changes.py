@@ -24,7 +24,6 @@ from filegate.tenants import tenant_key
 from filegate.usage_reports import UsageReports
 
 if TYPE_CHECKING:
-    from filegate.adapters.upstream import Upstream
     from filegate.appointments import Keeper
     from filegate.files import Files
 
@@ -247,8 +246,8 @@ def test_a_chunk_that_comes_as_its_tenant_goes_ends_no_upload(
         ledger,
         cast("Keeper", LateChunk()),
         cast("Files", None),
-        cast("Upstream", None),
         Holdings(table.table),
+        {},
         UsageReports(table.table),
     )
     young = deletion.run(tenant, NOW + 59_999, ADMIN, lambda: True)
@@ -272,8 +271,8 @@ def test_a_deletion_without_time_begins_and_goes_on_later(
         ledger,
         cast("Keeper", Abandoning()),
         cast("Files", None),
-        cast("Upstream", None),
         Holdings(table.table),
+        {},
         UsageReports(table.table),
     )
     later = NOW + 120_000

@@ -32,7 +32,6 @@ TEMPLATE = Template.load(PATH, NAMED)
 GRANTED = granted(TEMPLATE)
 
 READS = frozenset({"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"})
-READS_ONE_BY_ONE = frozenset({"dynamodb:GetItem", "dynamodb:Query"})
 WRITES = frozenset({"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"})
 SECRET = frozenset({"secretsmanager:GetSecretValue"})
 PROJECT_KEYS = "arn:aws:secretsmanager:us-east-1:000000000000:secret:local/projects/*"
@@ -78,7 +77,7 @@ GRANTS = {
         grant(SECRET, "SESSION KEYS"),
     },
     "JanitorFunction": {
-        grant(READS_ONE_BY_ONE, "TABLE", partitions="OUTBOX#* TENANT#*"),
+        grant(READS, "TABLE", partitions="OUTBOX#* TENANT#* TENANTS"),
         grant(frozenset({"dynamodb:Query"}), "TABLE/index/due"),
         grant(WRITES, "TABLE", partitions="OUTBOX#* PROJECT#* TENANT#*"),
         KEYS_TO_UPSTREAM,

@@ -15,6 +15,7 @@ from filegate.adapters.upstream import Upstream, create_client
 from filegate.errors import Status, StatusError
 from filegate.holdings import Holdings
 from filegate.instants import hour_of
+from filegate.intents import Intents
 from filegate.ledger import Ledger
 from filegate.ownership import Ownership
 from filegate.records import FileRecord, State
@@ -86,6 +87,7 @@ class World:
     table: CountingTable
     ledger: Ledger
     holdings: Holdings
+    intents: Intents
     ownership: Ownership
     upstream: Upstream
     google: Google
@@ -125,7 +127,15 @@ def open_world(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> I
     ledger, holdings = Ledger(table), Holdings(table)
     with create_client("https://upstream.test") as client:
         upstream = Upstream(client, lambda project: iter([KEY + project]))
-        yield World(table, ledger, holdings, Ownership(ledger, holdings), upstream, google)
+        yield World(
+            table,
+            ledger,
+            holdings,
+            Intents(table),
+            Ownership(ledger, holdings),
+            upstream,
+            google,
+        )
 
 
 def refusal(action: "Callable[[], object]") -> Status:

@@ -97,7 +97,12 @@ class Inputs:
 def batches(world: World) -> Batches:
     adoptions = Adoptions(world.ledger, world.upstream)
     return Batches(
-        world.upstream, world.holdings, world.ownership, adoptions, cast("BatchInputs", Inputs())
+        world.upstream,
+        world.holdings,
+        world.intents,
+        world.ownership,
+        adoptions,
+        cast("BatchInputs", Inputs()),
     )
 
 

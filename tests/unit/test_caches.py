@@ -51,7 +51,7 @@ def world(
 
 @pytest.fixture
 def caches(world: World) -> Caches:
-    return Caches(world.upstream, world.holdings, world.ownership)
+    return Caches(world.upstream, world.holdings, world.intents, world.ownership)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def world(
 
 @pytest.fixture
 def stores(world: World) -> Stores:
-    return Stores(world.upstream, world.holdings)
+    return Stores(world.upstream, world.holdings, world.intents)
 
 
 @pytest.fixture
@@ -88,37 +88,18 @@ def test_a_store_is_its_makers(world: World, stores: Stores) -> None:
     assert world.used(ACME, "storesCreated") == 1
 
 
-def test_a_store_that_cannot_be_recorded_is_deleted_again(
+def test_a_store_that_cannot_be_recorded_is_left_to_its_intent(
     world: World, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(*_: object) -> None:
         raise TableBusy
 
     world.google.say(CREATE, store())
-    world.google.say(DELETE, {})
     monkeypatch.setattr(world.holdings, "add", busy)
     with pytest.raises(TableBusy):
         stores.create(ACME, "v1beta", NewStore(), NOW)
-    assert world.google.calls == [CREATE, DELETE]
-
-
-@pytest.mark.parametrize(
-    "answer", [httpx.Response(503, text="later"), httpx.ConnectError("cut off")]
-)
-def test_what_failed_first_is_what_is_told(
-    world: World,
-    stores: Stores,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: httpx.Response | Exception,
-) -> None:
-    def busy(*_: object) -> None:
-        raise TableBusy
-
-    world.google.say(CREATE, store())
-    world.google.answers[DELETE] = answer
-    monkeypatch.setattr(world.holdings, "add", busy)
-    with pytest.raises(TableBusy):
-        stores.create(ACME, "v1beta", NewStore(), NOW)
+    assert world.google.calls == [CREATE]
+    assert len(world.records(ACME, "INTENT#")) == 1
 
 
 @pytest.mark.parametrize("name", [None, 3, "files/x", "fileSearchStores/", "fileSearchStores/../x"])

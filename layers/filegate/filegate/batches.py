@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from filegate.adapters.refusals import Subject
 from filegate.adapters.table import Write
 from filegate.adapters.upstream import Upstream
 from filegate.adoptions import GENERATED, Adoptions
@@ -20,6 +19,7 @@ from filegate.batch_inputs import BatchInputs
 from filegate.errors import ROUTE_UNKNOWN, StatusError
 from filegate.holdings import Holding, Holdings, Kind
 from filegate.instants import Instant
+from filegate.intents import Intents, display_name_of
 from filegate.inventory import Inventory, shown
 from filegate.models import require_model
 from filegate.names import file_id_of_uri
@@ -52,41 +52,40 @@ class Batches:
         self,
         upstream: Upstream,
         holdings: Holdings,
+        intents: Intents,
         ownership: Ownership,
         adoptions: Adoptions,
         inputs: BatchInputs,
     ) -> None:
-        self._upstream = upstream
         self._inputs = inputs
         self._ownership = ownership
         self._adoptions = adoptions
-        self._inventory = Inventory(upstream, holdings, Kind.BATCH)
+        self._inventory = Inventory(upstream, holdings, intents, Kind.BATCH)
 
     def create(
         self, tenant: Tenant, version: str, model: str, action: str, body: bytes, now: Instant
     ) -> Mapping[str, Any]:
         """Begin a batch by one of ACTIONS, if all that the body names is the tenant's own.
 
-        A file of requests must have been checked on its way upstream. A crash between upstream's
-        answer and our record leaves a batch that runs and that nobody can name. Raises StatusError.
+        A file of requests must have been checked on its way upstream. Raises StatusError.
         """
         if action not in ACTIONS:
             raise StatusError(ROUTE_UNKNOWN)
         require_model(tenant, model, body)
         checked = self._ownership.check(tenant, body, now)
-        for reference in find_references(read_document(checked)):
+        document = read_document(checked)
+        for reference in find_references(document):
             if reference.is_requests:
                 self._inputs.require_checked(tenant, reference.id, now)
-        resource = self._upstream.call(
-            tenant.project,
-            "POST",
-            f"/{version}/models/{quote(model, safe='')}:{action}",
-            body=checked,
-            subject=Subject.CONTENT,
-        )
-        self._own_output(tenant, resource, now)
-        self._inventory.record(tenant, _abridged(resource), now)
-        return resource
+        path = f"/{version}/models/{quote(model, safe='')}:{action}"
+        batch = document.get("batch")
+        name = display_name_of(batch) if isinstance(batch, dict) else None
+
+        def recorded(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+            self._own_output(tenant, resource, now)
+            return _abridged(resource)
+
+        return self._inventory.create(tenant, path, checked, name, now, recorded=recorded)
 
     def get(self, tenant: Tenant, version: str, batch_id: str, now: Instant) -> Mapping[str, Any]:
         """The batch as upstream has it: from the snapshot once nothing changes and nothing lacks.

@@ -7,11 +7,11 @@ the record knows when.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from filegate.adapters.refusals import Subject
 from filegate.adapters.upstream import Upstream
 from filegate.errors import StatusError, cache_update_invalid
 from filegate.holdings import Holdings, Kind
 from filegate.instants import Instant, parse_rfc3339
+from filegate.intents import Intents, display_name_of
 from filegate.inventory import Inventory, shown
 from filegate.models import require_model
 from filegate.ownership import Ownership
@@ -28,28 +28,22 @@ class Caches:
     another tenant's.
     """
 
-    def __init__(self, upstream: Upstream, holdings: Holdings, ownership: Ownership) -> None:
-        self._upstream = upstream
+    def __init__(
+        self, upstream: Upstream, holdings: Holdings, intents: Intents, ownership: Ownership
+    ) -> None:
         self._ownership = ownership
-        self._inventory = Inventory(upstream, holdings, Kind.CACHE)
+        self._inventory = Inventory(upstream, holdings, intents, Kind.CACHE)
 
     def create(self, tenant: Tenant, version: str, body: bytes, now: Instant) -> Mapping[str, Any]:
         """Make a cache of what the body holds, if all it names is the tenant's own.
 
-        A crash between upstream's answer and our record leaves a cache that nobody can name; it
-        ends by itself, an hour later if nothing else was asked for. Raises StatusError.
+        Raises StatusError.
         """
         require_model(tenant, None, body)
         checked = self._ownership.check(tenant, body, now)
-        resource = self._upstream.call(
-            tenant.project,
-            "POST",
-            f"/{version}/cachedContents",
-            body=checked,
-            subject=Subject.CONTENT,
-        )
-        self._inventory.record(tenant, resource, now, _end_of(resource))
-        return resource
+        name = display_name_of(read_document(checked))
+        path = f"/{version}/{Kind.CACHE}"
+        return self._inventory.create(tenant, path, checked, name, now, ends_at=_end_of)
 
     def get(self, tenant: Tenant, version: str, cache_id: str, now: Instant) -> Mapping[str, Any]:
         """The cache as upstream has it now: one read, and a write if something is new."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from filegate.adapters.refusals import may_have_happened
 from filegate.adapters.upstream import DocumentToSend, Upstream
 from filegate.errors import StatusError, document_too_large, request_too_large
 from filegate.holdings import Holding
@@ -22,7 +23,7 @@ from filegate.sessions import LAST_CHUNK, Session, session_time
 from filegate.store_requests import DocumentRequest
 from filegate.stores import Stores
 from filegate.tenants import Tenant
-from filegate.uploads import LARGEST_WHOLE, OpenUpload, may_be_there, open_direct
+from filegate.uploads import LARGEST_WHOLE, OpenUpload, open_direct
 
 MOST_BYTES: Final = 100 * 1024 * 1024
 """Bytes a document may have (wire section 10: 104,857,600)."""
@@ -91,7 +92,7 @@ class DocumentUploads:
         try:
             operation = self._upstream.send_document(version, store.id, session.upload_id, content)
         except Exception as failure:
-            if not may_be_there(failure):
+            if not may_have_happened(failure):
                 with suppress(RecordChanged):
                     self._reservations.undo(tenant, record)
             raise

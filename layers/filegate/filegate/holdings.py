@@ -6,6 +6,7 @@ and missing get one answer, after one read.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -24,6 +25,7 @@ from filegate.adapters.table import (
 )
 from filegate.errors import BATCH_NOT_FOUND, CACHE_NOT_FOUND, Status, store_not_found
 from filegate.instants import HOUR, SECOND, Instant
+from filegate.records import due_shard
 from filegate.tenants import tenant_key
 
 _KEPT_AFTER_END: Final = 24 * HOUR
@@ -51,6 +53,10 @@ def not_found(kind: Kind, resource_id: str) -> Status:
     return CACHE_NOT_FOUND if kind is Kind.CACHE else BATCH_NOT_FOUND
 
 
+class HoldingGone(Exception):
+    """The record was dropped since it was read."""
+
+
 @dataclass(frozen=True)
 class Holding:
     """One owned resource; moments in epoch milliseconds."""
@@ -64,6 +70,10 @@ class Holding:
     """The resource as upstream last showed it, as JSON text."""
     ends_at: Instant | None = None
     """When upstream drops it by itself (a cache's expireTime); None if it stays until deleted."""
+    due_at: Instant | None = None
+    """When to look whether a delete that has begun came to its end; None if none has begun."""
+    looks: int = 0
+    """Times such a look was in vain."""
 
     @property
     def key(self) -> Key:
@@ -89,6 +99,9 @@ class Holding:
             "endsAt": self.ends_at,
             "garbageAt": _garbage_at(self.ends_at),
             "snapshot": self.snapshot,
+            "dueAt": self.due_at,
+            "dueShard": None if self.due_at is None else due_shard(self.name),
+            "looks": self.looks or None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -96,7 +109,7 @@ class Holding:
     def from_item(cls, item: Item) -> "Holding":
         """Read a record back from its table item."""
         kind, _, resource_id = str(item["sk"]).partition("#")
-        ends_at = item.get("endsAt")
+        ends_at, due_at = item.get("endsAt"), item.get("dueAt")
         return cls(
             tenant=str(item["pk"]).removeprefix("TENANT#"),
             kind=Kind(kind),
@@ -105,6 +118,8 @@ class Holding:
             created_at=int(item["createdAt"] or 0),
             snapshot=str(item["snapshot"]),
             ends_at=None if ends_at is None else int(ends_at),
+            due_at=None if due_at is None else int(due_at),
+            looks=int(item.get("looks") or 0),
         )
 
 
@@ -121,8 +136,17 @@ class Holdings:
 
     def find(self, tenant: str, kind: Kind, resource_id: str) -> Holding | None:
         """A tenant's resource of this id: one read."""
-        item = self._table.get(holding_key(tenant, kind, resource_id))
+        return self.find_at(holding_key(tenant, kind, resource_id))
+
+    def find_at(self, key: Key) -> Holding | None:
+        """The record at a key of the table: one read."""
+        item = self._table.get(key)
         return None if item is None else Holding.from_item(item)
+
+    def is_held(self, tenants: Sequence[str], kind: Kind, resource_id: str) -> bool:
+        """Whether any of some tenants owns a resource: a read for every hundred."""
+        keys = [holding_key(tenant, kind, resource_id) for tenant in tenants]
+        return any(item is not None for item in self._table.get_each(keys))
 
     def find_many(self, tenant: str, named: Sequence[tuple[Kind, str]]) -> list[Holding | None]:
         """A tenant's resources by kind and id, in that order: a read for every hundred."""
@@ -140,10 +164,17 @@ class Holdings:
         last = None if page.last is None else page.last.sk.removeprefix(f"{kind}#")
         return [Holding.from_item(item) for item in page.items], last
 
-    def add(self, holding: Holding, now: Instant) -> None:
-        """Record a resource that upstream has just made, and count it: one transaction."""
+    def add(self, holding: Holding, now: Instant, noted: Delete) -> None:
+        """Record a resource that upstream has just made, and count it: one transaction.
+
+        `noted` ends the intent to make it. Raises HoldingGone if that is over already: then the
+        resource is taken for one that nobody could record, and is deleted or will be.
+        """
         counted = usage.count(holding.tenant, now, **{_COUNTED_AS[holding.kind]: 1})
-        self._table.transact([Put(holding.item()), counted])
+        try:
+            self._table.transact([Put(holding.item()), counted, noted])
+        except ConditionsFailed:
+            raise HoldingGone from None
 
     def refresh(
         self,
@@ -172,6 +203,41 @@ class Holdings:
         except ConditionsFailed:
             return holding
         return refreshed
+
+    def appoint(self, holding: Holding, due_at: Instant) -> Holding:
+        """Have it looked at, as it is about to be deleted: one write. Raises HoldingGone."""
+        try:
+            self._table.update(
+                Update(
+                    holding.key,
+                    "SET #dueAt = :due, #dueShard = :shard, #looks = :none",
+                    "attribute_exists(pk)",
+                    {":due": due_at, ":shard": due_shard(holding.name), ":none": 0},
+                )
+            )
+        except ConditionsFailed:
+            raise HoldingGone from None
+        return replace(holding, due_at=due_at, looks=0)
+
+    def put_off(self, holding: Holding, due_at: Instant) -> None:
+        """Look again later; whoever appointed or dropped it meanwhile is right."""
+        self._move(
+            holding, "SET #dueAt = :later, #looks = #looks + :one", {":later": due_at, ":one": 1}
+        )
+
+    def dismiss(self, holding: Holding) -> None:
+        """Have it looked at no more: its delete never came to pass."""
+        self._move(holding, "REMOVE #dueAt, #dueShard, #looks", {})
+
+    def _move(self, holding: Holding, expression: str, values: Item) -> None:
+        update = Update(
+            holding.key,
+            expression,
+            "attribute_exists(pk) AND #dueAt = :due",
+            {":due": holding.due_at, **values},
+        )
+        with suppress(ConditionsFailed):
+            self._table.update(update)
 
     def drop(self, holding: Holding) -> None:
         """Forget a resource that upstream no longer has; one that is gone already is no error."""

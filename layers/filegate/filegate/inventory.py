@@ -1,20 +1,28 @@
 """Inventory: a tenant's resources of one kind, each known by a record and asked about upstream.
 
-What caches and batches have in common. A record says who owns a resource and how upstream last
-showed it; a resource that upstream no longer has loses its record.
+What caches, batches and stores have in common. A record says who owns a resource and how upstream
+last showed it; a resource that upstream no longer has loses its record.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
-from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
-from filegate.adapters.table import Write
+from filegate.adapters.refusals import (
+    Subject,
+    UpstreamRefused,
+    UpstreamUnavailable,
+    may_have_happened,
+)
+from filegate.adapters.table import TableBusy, TableUnavailable, Write
 from filegate.adapters.upstream import Upstream
+from filegate.appointments import DELETING_LOOK
 from filegate.errors import StatusError
-from filegate.holdings import Holding, Holdings, Kind, not_found
+from filegate.holdings import Holding, HoldingGone, Holdings, Kind, not_found
 from filegate.instants import Instant
+from filegate.intents import Intent, Intents
 from filegate.snapshots import write_snapshot
 from filegate.tenants import Tenant
 
@@ -26,12 +34,23 @@ _LEAST_READ: Final = 100
 """Records read at once when a page has to go past resources that have ended."""
 
 
+def _as_it_is(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    return resource
+
+
+def _never(_resource: Mapping[str, Any]) -> None:
+    return None
+
+
 class Inventory:
     """What tenants hold of one kind. Raises what the table and upstream raise."""
 
-    def __init__(self, upstream: Upstream, holdings: Holdings, kind: Kind) -> None:
+    def __init__(
+        self, upstream: Upstream, holdings: Holdings, intents: Intents, kind: Kind
+    ) -> None:
         self._upstream = upstream
         self._holdings = holdings
+        self._intents = intents
         self._kind = kind
 
     def find(self, tenant: Tenant, resource_id: str, now: Instant) -> Holding:
@@ -67,17 +86,44 @@ class Inventory:
                 return shown, None
             limit = max(limit, _LEAST_READ)
 
-    def record(
+    def create(
         self,
         tenant: Tenant,
-        resource: Mapping[str, Any],
+        path: str,
+        body: bytes,
+        display_name: object,
         now: Instant,
-        ends_at: Instant | None = None,
-    ) -> None:
-        """Own a resource that upstream has just made, and count it.
+        *,
+        recorded: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_it_is,
+        ends_at: Callable[[Mapping[str, Any]], Instant | None] = _never,
+    ) -> Mapping[str, Any]:
+        """Have upstream make a resource, own it and count it; answers it as upstream does.
 
+        The intent comes first: if this stops anywhere, or upstream does not say how it went, the
+        janitor deletes what came of it (loose_ends.py). `recorded` is what is kept of the resource.
         Raises UpstreamUnavailable if it has no name of this kind.
         """
+        intent = self._intents.note(tenant.id, self._kind, tenant.project, display_name, now)
+        try:
+            resource = self._upstream.call(
+                tenant.project, "POST", path, body=body, subject=Subject.CONTENT
+            )
+        except Exception as failure:
+            if not may_have_happened(failure):
+                with suppress(TableBusy, TableUnavailable):  # Then the janitor finds nothing.
+                    self._intents.end(intent)
+            raise
+        self._record(tenant, intent, recorded(resource), now, ends_at(resource))
+        return resource
+
+    def _record(
+        self,
+        tenant: Tenant,
+        intent: Intent,
+        resource: Mapping[str, Any],
+        now: Instant,
+        ends_at: Instant | None,
+    ) -> None:
         kind, _, resource_id = str(resource.get("name")).partition("/")
         if kind != self._kind or not _ID.fullmatch(resource_id):
             raise UpstreamUnavailable("upstream's answer does not name what it made")
@@ -90,7 +136,10 @@ class Inventory:
             snapshot=_snapshot(resource),
             ends_at=ends_at,
         )
-        self._holdings.add(holding, now)
+        try:
+            self._holdings.add(holding, now, intent.done)
+        except HoldingGone:
+            raise UpstreamUnavailable("what upstream made came too late to be recorded") from None
 
     def call(
         self,
@@ -132,16 +181,34 @@ class Inventory:
             return True
         return self._holdings.refresh(holding, snapshot, ends_at, counted).snapshot == snapshot
 
-    def delete(self, tenant: Tenant, version: str, resource_id: str, now: Instant) -> None:
+    def delete(
+        self,
+        tenant: Tenant,
+        version: str,
+        resource_id: str,
+        now: Instant,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
         """Delete a resource upstream, then forget it; one that upstream no longer has, too.
 
-        If this stops halfway, the next look finds it missing upstream. Raises StatusError.
+        The appointment comes first: if this stops halfway, the janitor sees whether upstream still
+        has it, and finishes the delete or forgets it. Raises StatusError.
         """
         holding = self.find(tenant, resource_id, now)
         try:
-            self._upstream.call(holding.project, "DELETE", f"/{version}/{holding.name}")
-        except UpstreamRefused as refusal:
-            if not refusal.missing:
+            holding = self._holdings.appoint(holding, now + DELETING_LOOK)
+        except HoldingGone:
+            raise StatusError(not_found(self._kind, resource_id)) from None
+        path = f"/{version}/{holding.name}"
+        try:
+            self._upstream.call(holding.project, "DELETE", path, query=query)
+        except Exception as failure:
+            missing = isinstance(failure, UpstreamRefused) and failure.missing
+            if not missing:
+                if not may_have_happened(failure):
+                    with suppress(TableBusy, TableUnavailable):  # Then the janitor dismisses it.
+                        self._holdings.dismiss(holding)
                 raise
         self._holdings.drop(holding)
 

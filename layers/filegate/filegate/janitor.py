@@ -1,7 +1,8 @@
 """Janitor: keeps every appointment that is due, so that nothing waits for a visitor.
 
-Due are records of files, and hours of usage that are over. What is to be told of waits in the
-outbox, and is published when all that is due is done.
+Due are records of files, hours of usage that are over, and caches, batches and stores whose making
+or deleting stopped halfway. What is to be told of waits in the outbox, and is published when all
+that is due is done.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from filegate.adapters.table import Key
 from filegate.appointments import CannotKeep, Keeper, pause
 from filegate.instants import SECOND, Instant
 from filegate.ledger import Ledger, RecordChanged
+from filegate.loose_ends import LooseEnds, is_loose_end
 from filegate.outbox import Outbox
 from filegate.records import DUE_SHARDS, shard_name
 from filegate.usage_hours import UsageHours, is_usage_key
@@ -53,9 +55,17 @@ class Round:
 class Janitor:
     """Makes rounds. Two at once do no harm: each keeping is guarded by the record's state."""
 
-    def __init__(self, ledger: Ledger, keeper: Keeper, hours: UsageHours, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        keeper: Keeper,
+        loose_ends: LooseEnds,
+        hours: UsageHours,
+        outbox: Outbox,
+    ) -> None:
         self._ledger = ledger
         self._keeper = keeper
+        self._loose_ends = loose_ends
         self._hours = hours
         self._outbox = outbox
 
@@ -69,6 +79,8 @@ class Janitor:
         def keep(key: Key) -> Round:
             if is_usage_key(key):
                 return self.close_now(key, now, time_is_left)
+            if is_loose_end(key):
+                return self.tie_now(key, now)
             return self.keep_now(key, now)
 
         total = Round()
@@ -100,5 +112,18 @@ class Janitor:
                 self._ledger.appoint(record, now + pause(record.looks), record.looks + 1)
             except RecordChanged:
                 return Round(kept=1, lag=lag)
+            return Round(failed=1, lag=lag)
+        return Round(kept=1, lag=lag)
+
+    def tie_now(self, key: Key, now: Instant) -> Round:
+        """Tie the loose end at a key, if there is one and it is due."""
+        end = self._loose_ends.find(key, now)
+        if end is None:
+            return Round()
+        lag = (now - (end.due_at or now)) // SECOND
+        try:
+            self._loose_ends.tie(end)
+        except CannotKeep:
+            self._loose_ends.put_off(end, now + pause(end.looks))
             return Round(failed=1, lag=lag)
         return Round(kept=1, lag=lag)

@@ -4,28 +4,20 @@ Whose a store is stands in a record here; what is in it is upstream's word. All 
 store (documents, operations, uploads) is its owner's, so whoever asks for one asks here first.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Final
 
-from filegate.adapters.refusals import (
-    Subject,
-    UpstreamKeyRefused,
-    UpstreamRefused,
-    UpstreamUnavailable,
-)
 from filegate.adapters.upstream import Upstream
 from filegate.errors import StatusError
 from filegate.holdings import Holding, Holdings, Kind
 from filegate.instants import Instant
+from filegate.intents import Intents
 from filegate.inventory import Inventory
 from filegate.store_requests import NewStore
 from filegate.tenants import Tenant
 
 _ASKED_AT_ONCE: Final = 20
-_NAME: Final = re.compile(rf"{Kind.STORE}/[A-Za-z0-9_-]+")
 
 
 class Stores:
@@ -35,10 +27,8 @@ class Stores:
     tenant's.
     """
 
-    def __init__(self, upstream: Upstream, holdings: Holdings) -> None:
-        self._upstream = upstream
-        self._holdings = holdings
-        self._inventory = Inventory(upstream, holdings, Kind.STORE)
+    def __init__(self, upstream: Upstream, holdings: Holdings, intents: Intents) -> None:
+        self._inventory = Inventory(upstream, holdings, intents, Kind.STORE)
 
     def find(self, tenant: Tenant, store_id: str, now: Instant) -> Holding:
         """The record of a tenant's own store: one read. Raises StatusError."""
@@ -47,24 +37,9 @@ class Stores:
     def create(
         self, tenant: Tenant, version: str, store: NewStore, now: Instant
     ) -> Mapping[str, Any]:
-        """Make an empty store, and record whose it is.
-
-        Upstream chooses the id, so the record comes second. If it cannot be written, the store is
-        deleted again; a crash in between leaves an empty store that nobody can name.
-        """
-        resource = self._upstream.call(
-            tenant.project,
-            "POST",
-            f"/{version}/{Kind.STORE}",
-            body=store.body(),
-            subject=Subject.CONTENT,
-        )
-        try:
-            self._inventory.record(tenant, resource, now)
-        except Exception:
-            self._delete_unrecorded(tenant, resource)
-            raise
-        return resource
+        """Make an empty store, and record whose it is."""
+        path = f"/{version}/{Kind.STORE}"
+        return self._inventory.create(tenant, path, store.body(), store.display_name, now)
 
     def get(self, tenant: Tenant, version: str, store_id: str, now: Instant) -> Mapping[str, Any]:
         """The store as upstream has it now: its counts change with every document."""
@@ -98,18 +73,6 @@ class Stores:
     def delete(
         self, tenant: Tenant, version: str, store_id: str, now: Instant, *, force: bool
     ) -> None:
-        """Delete a store upstream and forget it; with documents in it only by `force`.
-
-        If this stops halfway, the next look finds it missing upstream.
-        """
-        holding = self.find(tenant, store_id, now)
-        with suppress(StatusError):  # Upstream no longer has it, which is what was asked for.
-            query = {"force": "true"} if force else None
-            self._inventory.call(holding, "DELETE", version, query=query)
-        self._holdings.drop(holding)
-
-    def _delete_unrecorded(self, tenant: Tenant, resource: Mapping[str, Any]) -> None:
-        name = str(resource.get("name"))
-        if _NAME.fullmatch(name):
-            with suppress(UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable):
-                self._upstream.call(tenant.project, "DELETE", f"/v1beta/{name}")
+        """Delete a store upstream and forget it; with documents in it only by `force`."""
+        query = {"force": "true"} if force else None
+        self._inventory.delete(tenant, version, store_id, now, query=query)

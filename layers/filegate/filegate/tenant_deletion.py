@@ -18,7 +18,6 @@ from typing import Any, Final, TypeAlias
 
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.secret_store import SecretUnavailable
-from filegate.adapters.upstream import Upstream
 from filegate.appointments import CannotKeep, Keeper
 from filegate.audit import By
 from filegate.errors import StatusError
@@ -78,8 +77,8 @@ class TenantDeletion:
         ledger: Ledger,
         keeper: Keeper,
         files: Files,
-        upstream: Upstream,
         holdings: Holdings,
+        inventories: Mapping[Kind, Inventory],
         reports: UsageReports,
     ) -> None:
         self._tenants = tenants
@@ -89,7 +88,7 @@ class TenantDeletion:
         self._files = files
         self._holdings = holdings
         self._reports = reports
-        self._inventories = {kind: Inventory(upstream, holdings, kind) for kind in Kind}
+        self._inventories = inventories
 
     def run(
         self, tenant_id: str, now: Instant, by: By, time_is_left: Callable[[], bool]

@@ -6,10 +6,9 @@ is chosen here, so that a crash at any point leaves a record that the appointmen
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Final
 
-from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
+from filegate.adapters.refusals import may_have_happened
 from filegate.adapters.upstream import FileToSend, Upstream
 from filegate.appointments import DIRECT_LOOKS, Keeper, pause
 from filegate.errors import (
@@ -145,7 +144,7 @@ class Uploads:
         try:
             resource = send(_to_send(record, request))
         except Exception as failure:
-            if not may_be_there(failure):
+            if not may_have_happened(failure):
                 self._reservations.undo(tenant, record)
             raise
         settled = self._settled(record, resource, now)
@@ -197,13 +196,6 @@ def open_direct(
     """
     due_at = min(now + pause(DIRECT_LOOKS), record.deadline)
     return OpenUpload(sealed, ledger.keep_session(record, sealed, due_at, DIRECT_LOOKS), url)
-
-
-def may_be_there(failure: Exception) -> bool:
-    """Whether upstream may have the file although the request failed; the appointment will tell."""
-    if isinstance(failure, UpstreamRefused):
-        return failure.code >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(failure, UpstreamUnavailable)
 
 
 def _to_send(record: FileRecord, request: UploadRequest) -> FileToSend:

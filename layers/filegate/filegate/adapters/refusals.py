@@ -77,6 +77,13 @@ class UpstreamRefused(Exception):
         )
 
 
+def may_have_happened(failure: Exception) -> bool:
+    """Whether a request may have taken effect although it failed."""
+    if isinstance(failure, UpstreamRefused):
+        return failure.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(failure, UpstreamUnavailable)
+
+
 class Subject(Enum):
     """What a request is about, and so what a 401 or 403 to it can mean."""
 

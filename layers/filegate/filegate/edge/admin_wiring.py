@@ -4,7 +4,9 @@ from functools import cached_property
 
 from filegate.admin_credential import AdminCredential
 from filegate.edge.reconciliation_wiring import ReconciliationWiring
+from filegate.holdings import Kind
 from filegate.idempotency import Idempotency
+from filegate.inventory import Inventory
 from filegate.key_registry import KeyRegistry
 from filegate.ledger_report import LedgerReport
 from filegate.project_registry import ProjectRegistry
@@ -48,8 +50,8 @@ class AdminWiring(ReconciliationWiring):
             self.ledger,
             self._keeper,
             self.files,
-            self.upstream,
             self.holdings,
+            {kind: Inventory(self.upstream, self.holdings, self.intents, kind) for kind in Kind},
             self.usage_reports,
         )
 

@@ -37,13 +37,18 @@ class GenerateWiring(UpstreamWiring):
     @cached_property
     def caches(self) -> Caches:
         """What makes and shows cached contents."""
-        return Caches(self.upstream, self.holdings, self.ownership)
+        return Caches(self.upstream, self.holdings, self.intents, self.ownership)
 
     @cached_property
     def batches(self) -> Batches:
         """What makes and shows batches."""
         return Batches(
-            self.upstream, self.holdings, self.ownership, self.adoptions, self.batch_inputs
+            self.upstream,
+            self.holdings,
+            self.intents,
+            self.ownership,
+            self.adoptions,
+            self.batch_inputs,
         )
 
     @asynccontextmanager

@@ -33,8 +33,10 @@ from filegate.files import Files
 from filegate.grants import Grants
 from filegate.holdings import Holdings
 from filegate.instants import Instant
+from filegate.intents import Intents
 from filegate.janitor import Janitor
 from filegate.ledger import TenantChanged
+from filegate.loose_ends import LooseEnds
 from filegate.outbox import Outbox
 from filegate.ownership import Ownership
 from filegate.project_health import ProjectHealth
@@ -44,6 +46,7 @@ from filegate.reservations import Reservations
 from filegate.seals import Sealer
 from filegate.sessions import Session
 from filegate.stores import Stores
+from filegate.tenant_registry import TenantRegistry
 from filegate.tenants import Caller, Credential, KeyRevoked, Tenant, Tenants
 from filegate.uploads import Uploads
 from filegate.usage_hours import UsageHours
@@ -74,7 +77,7 @@ class UpstreamWiring(Wiring):
     @cached_property
     def stores(self) -> Stores:
         """What makes, gets, lists and deletes stores."""
-        return Stores(self.upstream, self.holdings)
+        return Stores(self.upstream, self.holdings, self.intents)
 
     @cached_property
     def documents(self) -> Documents:
@@ -110,6 +113,11 @@ class UpstreamWiring(Wiring):
         return Holdings(self.table)
 
     @cached_property
+    def intents(self) -> Intents:
+        """What is about to be made upstream."""
+        return Intents(self.table)
+
+    @cached_property
     def registrations(self) -> Registrations:
         """What registers Cloud Storage objects."""
         return Registrations(self.upstream, self.adoptions)
@@ -138,6 +146,7 @@ class UpstreamWiring(Wiring):
         return Janitor(
             self.ledger,
             self._keeper,
+            LooseEnds(self.upstream, self.holdings, self.intents, TenantRegistry(self.table)),
             UsageHours(self.table, tell=self._event_bus is not None),
             Outbox(self.table, self._event_bus),
         )
