@@ -7,7 +7,7 @@ SAM_VENV := .venv-sam
 PIP_FLAGS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format openapi template bench bench-check lock ci clean
+.PHONY: help run test test-slow prove check format openapi template bench bench-check lock ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -16,10 +16,13 @@ run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 	@$(BIN)/filegate local --port $(or $(PORT),8080) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 test: $(VENV)/.dev sdks engines ## Run all tests but the slow ones
-	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+	@$(BIN)/pytest -m "not slow and not prove" $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.dev ## What takes minutes: 2 GiB - 1 byte, 16,000 operations, a revoked key
 	@$(BIN)/pytest -m slow -s $(PYTEST_FLAGS)
+
+prove: $(VENV)/.dev ## Every row of the crash table (docs/crashes.md); takes minutes
+	@$(BIN)/pytest -m prove -s $(PYTEST_FLAGS)
 
 check: $(VENV)/.dev ## Lint, types, dependency directions, template
 	$(BIN)/ruff check .
@@ -43,7 +46,10 @@ template: $(SAM_VENV)/.done ## Validate the template as SAM does (no AWS account
 bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
 	$(BIN)/python -m bench --write
 
-bench-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
+bench-prove: $(VENV)/.dev ## What takes minutes and no patience with "mostly": every row of the crash table
+	@$(BIN)/pytest -m prove -s $(PYTEST_FLAGS)
+
+check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
 	$(BIN)/python -m bench --check
 
 .PHONY: sdks
@@ -71,7 +77,7 @@ lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
 		--generate-hashes --no-emit-index-url --no-header --upgrade layers/filegate/requirements.in \
 		-o layers/filegate/requirements.txt
 
-ci: check template test bench-check test-slow ## Everything CI runs
+ci: check template test bench-check test-slow prove ## Everything CI runs
 
 clean: ## Remove what these targets made
 	rm -rf $(VENV) $(SAM_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
