@@ -13,7 +13,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format openapi template checkov deploy-check bench bench-check lock ci clean
+.PHONY: help run test test-slow prove check format openapi template checkov deploy-check bench bench-check lock ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,10 +22,13 @@ run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 	@$(BIN)/filegate local --port $(or $(PORT),8080) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 test: $(VENV)/.dev sdks engines ## Run all tests but the slow ones
-	@$(BIN)/pytest -m "not slow and not deploy" $(WORKERS) $(PYTEST_FLAGS)
+	@$(BIN)/pytest -m "not slow and not deploy and not prove" $(WORKERS) $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.dev ## What takes minutes: 2 GiB - 1 byte, 16,000 operations, a revoked key
 	@$(BIN)/pytest -m slow -s $(PYTEST_FLAGS)
+
+prove: $(VENV)/.dev ## Every row of the crash table (docs/crashes.md); takes minutes
+	@$(BIN)/pytest -m prove -s $(PYTEST_FLAGS)
 
 check: $(VENV)/.dev ## Lint, types, dependency directions, template
 	$(BIN)/ruff check .
@@ -55,7 +58,10 @@ deploy-check: $(VENV)/.dev $(SAM_VENV)/.done $(DEPLOY_VENV)/.done ## sam build, 
 bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
 	$(BIN)/python -m bench --write
 
-bench-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
+bench-prove: $(VENV)/.dev ## What takes minutes and no patience with "mostly": every row of the crash table
+	@$(BIN)/pytest -m prove -s $(PYTEST_FLAGS)
+
+check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
 	$(BIN)/python -m bench --check
 
 .PHONY: sdks
@@ -87,7 +93,7 @@ lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
 		--generate-hashes --no-emit-index-url --no-header --upgrade layers/filegate/requirements.in \
 		-o layers/filegate/requirements.txt
 
-ci: check template checkov deploy-check test bench-check test-slow ## Everything CI runs
+ci: check template checkov deploy-check test bench-check test-slow prove ## Everything CI runs
 
 clean: ## Remove what these targets made
 	rm -rf $(VENV) $(SAM_VENV) $(CHECKOV_VENV) $(DEPLOY_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
