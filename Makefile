@@ -58,10 +58,7 @@ deploy-check: $(VENV)/.dev $(SAM_VENV)/.done $(DEPLOY_VENV)/.done ## sam build, 
 bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
 	$(BIN)/python -m bench --write
 
-bench-prove: $(VENV)/.dev ## What takes minutes and no patience with "mostly": every row of the crash table
-	@$(BIN)/pytest -m prove -s $(PYTEST_FLAGS)
-
-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
+bench-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
 	$(BIN)/python -m bench --check
 
 .PHONY: sdks
