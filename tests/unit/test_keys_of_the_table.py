@@ -21,6 +21,7 @@ from filegate.errors import KEY_INVALID, StatusError
 from filegate.files import Files
 from filegate.holdings import Holdings, Kind
 from filegate.idempotency import Attempt
+from filegate.intents import Intents
 from filegate.inventory import Inventory
 from filegate.key_registry import KeyRegistry
 from filegate.ledger import Ledger
@@ -93,7 +94,7 @@ def _strict() -> tuple[StrictTable, Table]:
 
 def _ask(table: Table, text: str) -> list[Callable[[], object]]:
     upstream, stream = cast("Upstream", None), cast("UpstreamStream", None)
-    ledger, holdings = Ledger(table), Holdings(table)
+    ledger, holdings, intents = Ledger(table), Holdings(table), Intents(table)
     keys, files = KeyRegistry(table), Files(ledger, upstream, cast("Keeper", None))
     tenants = Tenants(table, Sealer("t", lambda: RING, lambda: RING))
     downloads, ownership = Downloads(stream, holdings), Ownership(ledger, holdings)
@@ -112,7 +113,7 @@ def _ask(table: Table, text: str) -> list[Callable[[], object]]:
         lambda: TenantRegistry(table).find(text),
         lambda: ProjectRegistry(table).find(text),
         *[
-            lambda kind=kind: Inventory(upstream, holdings, kind).find(ACME, text, NOW)
+            lambda kind=kind: Inventory(upstream, holdings, intents, kind).find(ACME, text, NOW)
             for kind in Kind
         ],
         lambda: files.get(ACME, text, NOW),
