@@ -411,3 +411,29 @@ def test_refresh_keeps_what_upstream_says(ledger: Ledger, project: str, tenant: 
     assert ledger.find(tenant, record.file_id) == refreshed
     assert refreshed.snapshot == '{"state":"ACTIVE"}'
     assert (refreshed.due_at, refreshed.looks) == (NOW + HOUR, 3)
+
+
+def test_what_upstream_named_is_whose_it_was_first_where_nobody_proved_it(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
+) -> None:
+    other = table.tenant(project, 500)
+    mine = replace(reservation(tenant, project, 0), state=State.STORED)
+    theirs = replace(mine, tenant=other)
+
+    assert ledger.adopt(mine, NOW, "generated", exclusive=True)
+    assert not ledger.adopt(mine, NOW, "generated", exclusive=True)
+    assert not ledger.adopt(theirs, NOW, "generated", exclusive=True)
+
+    assert ledger.find(tenant, mine.file_id) == mine
+    assert ledger.find(other, mine.file_id) is None
+
+
+def test_two_tenants_may_register_one_object(
+    table: AtomicTable, ledger: Ledger, project: str, tenant: str
+) -> None:
+    other = table.tenant(project, 500)
+    mine = replace(reservation(tenant, project, 0), state=State.STORED)
+
+    assert ledger.adopt(mine, NOW, "registered")
+    assert ledger.adopt(replace(mine, tenant=other), NOW, "registered")
+    assert not ledger.adopt(mine, NOW, "registered")

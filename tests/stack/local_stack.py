@@ -21,6 +21,7 @@ from google import genai
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+from canaries import assert_kept_secret
 from filegate.adapters.table import Item, Table
 from filegate.instants import parse_rfc3339
 from filegate.limits import GIB, MAX_FILE_BYTES, STORAGE_BYTES, Limits
@@ -72,6 +73,8 @@ class LocalStack:
         self.secrets = aws.secrets_manager()
         self.table = Table(self.dynamodb, str(ready["table"]))
         self.registry = Registry(self.table)
+        self.upstream_keys = [self.upstream_key()]
+        """The hidden keys of all projects made here, as they were at first."""
 
     def close(self) -> None:
         """Close the connections of this object; the stack itself is stopped by who runs it."""
@@ -106,6 +109,7 @@ class LocalStack:
         project_id = f"p{random_characters(12)}"
         key = f"AIza{random_characters(35)}"
         self._indexes[project_id] = self.simulator("POST", "/projects", {"key": key})["index"]
+        self.upstream_keys.append(key)
         self.secrets.create_secret(Name=f"local/projects/{project_id}", SecretString=key)
         self.registry.create_project(project_id, time.time_ns() // 1_000_000, capacity)
         return project_id
@@ -336,7 +340,7 @@ def _plain(value: Mapping[str, Any]) -> str | int | bool | None:
 def run_stack(directory: Path, *options: str) -> Iterator[LocalStack]:
     """Run `filegate local` with its data under `directory` until the block ends.
 
-    When it ends every byte must still be accounted for.
+    When it ends every byte must still be accounted for, and no secret stand in what it leaves.
     """
     ready_file = directory / f"ready-{uuid4().hex}.json"
     command = [
@@ -358,6 +362,7 @@ def run_stack(directory: Path, *options: str) -> Iterator[LocalStack]:
         with contextlib.closing(LocalStack(json.loads(ready_file.read_text()))) as stack:
             yield stack
             stack.assert_conserved()
+            assert_kept_secret(stack)
         assert process.poll() is None, output.read_text()
     finally:
         process.send_signal(signal.SIGTERM)

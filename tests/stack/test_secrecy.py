@@ -1,17 +1,16 @@
 """No byte that leaves the gateway holds an upstream key or upload id, whatever upstream echoes."""
 
-import base64
 import json
 import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
-from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
 
+from canaries import forms, leaks, left_behind, upload_ids
 from filegate.adapters.upstream import Upstream, create_client
 from filegate.seals import KeyRing, Sealer
 from local_stack import LocalStack, StackTenant
@@ -24,20 +23,6 @@ START = {
     "X-Goog-Upload-Command": "start",
     "X-Goog-Upload-Header-Content-Type": "text/plain",
 }
-
-
-def forms(secret: str) -> set[bytes]:
-    """A secret as it is, percent-encoded, JSON-escaped and in base64, wherever it begins there."""
-    raw = secret.encode()
-    found = {raw, quote(secret, safe="").encode(), quote(secret).encode()}
-    found.add(json.dumps(secret)[1:-1].encode())
-    found.add(raw.hex().encode())
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        for before, lost in ((0, 0), (1, 2), (2, 3)):
-            whole = encode(bytes(before) + raw).rstrip(b"=")
-            # The last character may hold bits of what follows.
-            found.add(whole[lost:-1])
-    return found
 
 
 class Life:
@@ -245,28 +230,11 @@ def change_key(stack: LocalStack, key: str) -> None:
         assert client.delete(f"/v1beta/{answer.json()['file']['name']}").status_code == 200
 
 
-def upload_ids(stack: LocalStack) -> set[str]:
-    return {
-        upload_id
-        for request in stack.simulator("GET", "/requests")["requests"]
-        for upload_id in parse_qs(urlsplit(request["path"]).query).get("upload_id", [])
-    }
-
-
 def places(stack: LocalStack, life: Life) -> Iterator[tuple[str, bytes]]:
     """Everything that leaves the gateway, by name."""
     for number, answer in enumerate(life.seen):
         yield f"answer {number}", answer
-    for path in sorted(stack.logs.rglob("*")):
-        if path.is_file():
-            yield path.name, path.read_bytes()
-    for item in stack.items():
-        yield f"{item['pk']} {item['sk']}", json.dumps(item, ensure_ascii=False).encode()
-
-
-def leaks(secret: str, found: list[tuple[str, bytes]]) -> list[str]:
-    wanted = forms(secret)
-    return [name for name, text in found if any(form in text for form in wanted)]
+    yield from left_behind(stack)
 
 
 def test_nothing_leaves_the_gateway_but_what_should(stack: LocalStack, canary: str) -> None:
