@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from filegate.adapters.refusals import UpstreamRefused
+from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.upstream import DocumentUpload, UploadState, Upstream
 from filegate.appointments import CannotKeep, Keeper, shortened, stored_from
 from filegate.instants import HOUR, MINUTE, format_rfc3339
-from filegate.ledger import Ledger, Stored
+from filegate.ledger import DoesNotFit, Ledger, Stored
 from filegate.records import CLOSING_LOOK, FileRecord, State
 from filegate.sessions import Session
 
@@ -49,12 +49,15 @@ class FakeLedger:
     """Notes what it is told."""
 
     did: list[tuple[object, ...]] = field(default_factory=list)
+    full: bool = False
 
     def abandon(self, record: FileRecord) -> None:
         self.did.append(("abandon", record))
 
     def settle(self, record: FileRecord, stored: Stored, due_at: int, looks: int) -> FileRecord:
         assert looks == 0
+        if self.full:
+            raise DoesNotFit
         self.did.append(("settle", stored.bytes, stored.expires_at, due_at))
         return replace(record, state=State.STORED, snapshot=stored.snapshot)
 
@@ -222,3 +225,25 @@ def test_a_record_is_read_as_it_was_written() -> None:
         assert FileRecord.from_item(record.item()) == record
     assert "direct" not in replace(OPEN, direct=False).item()
     assert "lifetime" not in OPEN.item()
+
+
+class Undeletable(FakeUpstream):
+    """Does not answer a delete."""
+
+    def delete_file(self, _project: str, _file_id: str) -> int | None:
+        raise UpstreamUnavailable
+
+
+def test_what_does_not_fit_is_gone_upstream_before_its_bytes_are_free() -> None:
+    session = Session("acme", "acme0001abc", "r1", "p1", "AHx", 100, NOW + HOUR)
+
+    def keep_on(ledger: FakeLedger, upstream: FakeUpstream) -> None:
+        keeper = Keeper(cast("Ledger", ledger), cast("Upstream", upstream), lambda _: session)
+        keeper.keep(OPEN, NOW + MINUTE)
+
+    still_there, gone = FakeLedger(full=True), FakeLedger(full=True)
+    with pytest.raises(CannotKeep):
+        keep_on(still_there, Undeletable(UploadState.FINAL, file(size=101)))
+    assert still_there.did == []
+    keep_on(gone, FakeUpstream(UploadState.FINAL, file(size=101)))
+    assert gone.did == [("abandon", OPEN)]
