@@ -164,7 +164,7 @@ def test_what_is_no_offset(ledger: FakeLedger, command: str, offset: str | None)
     assert ledger.marked == []
 
 
-@pytest.mark.parametrize("offset", [1, GRANULARITY - 1, GRANULARITY + 1])
+@pytest.mark.parametrize("offset", [1, GRANULARITY // 2, GRANULARITY - 1, GRANULARITY + 1])
 def test_an_offset_between_chunks_is_refused(ledger: FakeLedger, offset: int) -> None:
     with pytest.raises(StatusError) as refusal:
         attempt(chunk("upload", str(offset)), ledger)
