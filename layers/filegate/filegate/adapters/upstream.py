@@ -27,6 +27,7 @@ from filegate.adapters.refusals import (
     UpstreamRefused,
     UpstreamUnavailable,
     read_refusal,
+    read_wait,
 )
 from filegate.instants import SECOND, Instant
 from filegate.redaction import REDACTOR
@@ -340,7 +341,7 @@ class Upstream:
             return _document_upload(answer)
         if answer.is_client_error and answer.status_code not in _TRANSIENT:
             return DocumentUpload(UploadState.CANCELLED)
-        raise UpstreamUnavailable(f"query was answered with {answer.status_code}")
+        raise _no_answer(answer, "query")
 
     def delete_document(self, project: str, store: str, document: str) -> None:
         """Delete a document; one that is not there any more counts as deleted."""
@@ -466,7 +467,12 @@ def _upload_state(answer: httpx.Response, command: str) -> UploadState:
         return UploadState.CANCELLED
     if answer.is_client_error and answer.status_code not in _TRANSIENT:
         raise _refusal(answer, Subject.SESSION)
-    raise UpstreamUnavailable(f"{command} was answered with {answer.status_code}")
+    raise _no_answer(answer, command)
+
+
+def _no_answer(answer: httpx.Response, command: str) -> UpstreamUnavailable:
+    wait = read_wait(answer.headers.get("retry-after"))
+    return UpstreamUnavailable(f"{command} was answered with {answer.status_code}", wait)
 
 
 def _document_upload(answer: httpx.Response) -> DocumentUpload:
