@@ -248,15 +248,25 @@ def _same(current: FileRecord | None, record: FileRecord) -> bool:
     )
 
 
-@pytest.mark.timeout(600)
-def test_ledger_agrees_with_the_model(table: AtomicTable) -> None:
+def run(table: AtomicTable, examples: int, steps: int) -> None:
     LedgerMachine.table = table
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=30,
+            max_examples=examples,
+            stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.timeout(600)
+def test_ledger_agrees_with_the_model(table: AtomicTable) -> None:
+    run(table, examples=12, steps=30)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3_600)
+def test_ledger_agrees_with_the_model_for_long(table: AtomicTable) -> None:
+    run(table, examples=200, steps=60)

@@ -67,6 +67,14 @@ def shortened(record: FileRecord, stored: Stored, resource: Mapping[str, Any]) -
 class CannotKeep(Exception):
     """Upstream does not say how things stand; `__cause__` is why. The ledger is as it was."""
 
+    @property
+    def wait(self) -> int:
+        """Milliseconds that upstream asks to be left alone for, a few minutes at most."""
+        cause = self.__cause__
+        if not isinstance(cause, (UpstreamRefused, UpstreamUnavailable)):
+            return 0
+        return min((cause.retry_after or 0) * SECOND, _LONGEST_PAUSE)
+
 
 _OBSTACLES: Final = (
     SecretUnavailable,

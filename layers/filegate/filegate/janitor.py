@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from filegate.adapters.table import Key
+from filegate.adapters.table import Key, TableBusy
 from filegate.appointments import CannotKeep, Keeper, pause
 from filegate.instants import SECOND, Instant
 from filegate.ledger import Ledger, RecordChanged
@@ -73,15 +73,22 @@ class Janitor:
         """Keep what is due, shard by shard, then publish, as long as `time_is_left`.
 
         An appointment that cannot be kept, because upstream does not answer, is moved a little, so
-        that it does not stand in the way of the others. Raises what the ledger raises.
+        that it does not stand in the way of the others. One that collides with other writers for
+        too long waits for the next round. Raises TableUnavailable.
         """
 
         def keep(key: Key) -> Round:
-            if is_usage_key(key):
-                return self.close_now(key, now, time_is_left)
-            if is_loose_end(key):
-                return self.tie_now(key, now)
-            return self.keep_now(key, now)
+            # Asked for each: where upstream hangs, a batch lasts as long as several timeouts.
+            if not time_is_left():
+                return Round(complete=False)
+            try:
+                if is_usage_key(key):
+                    return self.close_now(key, now, time_is_left)
+                if is_loose_end(key):
+                    return self.tie_now(key, now)
+                return self.keep_now(key, now)
+            except TableBusy:
+                return Round(failed=1)
 
         total = Round()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -107,9 +114,10 @@ class Janitor:
         lag = (now - record.due_at) // SECOND
         try:
             self._keeper.keep(record, now)
-        except CannotKeep:
+        except CannotKeep as obstacle:
+            later = now + max(pause(record.looks), obstacle.wait)
             try:
-                self._ledger.appoint(record, now + pause(record.looks), record.looks + 1)
+                self._ledger.appoint(record, later, record.looks + 1)
             except RecordChanged:
                 return Round(kept=1, lag=lag)
             return Round(failed=1, lag=lag)
@@ -123,7 +131,7 @@ class Janitor:
         lag = (now - (end.due_at or now)) // SECOND
         try:
             self._loose_ends.tie(end)
-        except CannotKeep:
-            self._loose_ends.put_off(end, now + pause(end.looks))
+        except CannotKeep as obstacle:
+            self._loose_ends.put_off(end, now + max(pause(end.looks), obstacle.wait))
             return Round(failed=1, lag=lag)
         return Round(kept=1, lag=lag)

@@ -27,7 +27,14 @@ _PASSED_DETAILS: Final = frozenset(
 
 
 class UpstreamUnavailable(Exception):
-    """No answer: not reached, cut off or too slow. Whether a request took effect is unknown."""
+    """No answer: not reached, cut off or too slow. Whether a request took effect is unknown.
+
+    `retry_after`: seconds that upstream asks to wait, where it said so much.
+    """
+
+    def __init__(self, reason: str = "", retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after: Final = retry_after
 
 
 class UpstreamKeyRefused(Exception):
@@ -97,6 +104,11 @@ class Subject(Enum):
     """An upload session authorizes itself (wire 3.3): no key goes along."""
 
 
+def read_wait(retry_after: str | None) -> int | None:
+    """Whole seconds in a `Retry-After` header; None if it has none."""
+    return int(retry_after) if retry_after and _WAIT.fullmatch(retry_after) else None
+
+
 def read_refusal(
     code: int, retry_after: str | None, text: str, subject: Subject
 ) -> UpstreamRefused | UpstreamKeyRefused:
@@ -108,7 +120,7 @@ def read_refusal(
     details = _details(error or {})
     # Redacted when parsed, as JSON can spell a key in escapes, and before it is cut.
     message, status = REDACTOR.redact(message)[:_LONGEST_MESSAGE], REDACTOR.redact(status)
-    wait = int(retry_after) if retry_after and _WAIT.fullmatch(retry_after) else None
+    wait = read_wait(retry_after)
     refusal = UpstreamRefused(
         code,
         status,

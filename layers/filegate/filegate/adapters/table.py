@@ -13,7 +13,12 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -40,7 +45,14 @@ _LONGEST_PAUSE: Final = 0.3
 
 
 class TableUnavailable(Exception):
-    """DynamoDB did not answer or refused the call; whether a write took effect is unknown."""
+    """DynamoDB did not answer or refused the call; whether a write took effect is unknown.
+
+    `unsent`: it is known, as the call never got there.
+    """
+
+    def __init__(self, reason: str = "", *, unsent: bool = False) -> None:
+        super().__init__(reason)
+        self.unsent: Final = unsent
 
 
 class TableBusy(Exception):
@@ -112,13 +124,16 @@ class Page:
 
 
 def create_client() -> "DynamoDBClient":
-    """A DynamoDB client with deadlines that leave a Lambda time to answer truthfully."""
+    """A DynamoDB client with deadlines that leave a Lambda time to answer truthfully.
+
+    It tries once: which call may be sent again, Table knows and botocore does not.
+    """
     client: DynamoDBClient = boto3.client(
         "dynamodb",
         config=Config(
             connect_timeout=1,
             read_timeout=3,
-            retries={"mode": "standard", "total_max_attempts": 2},
+            retries={"mode": "standard", "total_max_attempts": 1},
         ),
     )
     return client
@@ -246,9 +261,11 @@ class Table:
     def update(self, update: Update) -> None:
         """Change one item. Raises ConditionsFailed (position 0) or TableBusy."""
         arguments = {"TableName": self._name, **_request(update)}
+        # What adds without a condition would add twice if the answer to the first was lost.
+        repeatable = update.condition is not None
         for _ in self._tries():
             try:
-                self._call("update_item", **arguments)
+                self._insist("update_item", repeatable=repeatable, **arguments)
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code == "ConditionalCheckFailedException":
@@ -274,7 +291,9 @@ class Table:
         token = uuid4().hex  # One for all tries: a try that took effect unseen is not done again.
         for _ in self._tries():
             try:
-                self._call("transact_write_items", TransactItems=requests, ClientRequestToken=token)
+                self._insist(
+                    "transact_write_items", TransactItems=requests, ClientRequestToken=token
+                )
             except ClientError as error:
                 self._raise_unless_transient(error)
             else:
@@ -312,17 +331,34 @@ class Table:
 
     def _read(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
         try:
-            return self._call(operation, **arguments)
+            return self._insist(operation, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] in _TRANSIENT:
                 raise TableBusy from error
             raise
 
+    def _insist(
+        self,
+        operation: str,
+        *,
+        repeatable: bool = True,
+        **arguments: Any,  # noqa: ANN401 - DynamoDB's own JSON
+    ) -> Any:  # noqa: ANN401
+        """A call that is sent once more if it got no answer, unless that could do it twice."""
+        try:
+            return self._call(operation, **arguments)
+        except TableUnavailable as failure:
+            if not repeatable and not failure.unsent:
+                raise
+        time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - jitter needs no secrecy
+        return self._call(operation, **arguments)
+
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
         try:
             return getattr(self._client, operation)(**arguments)
         except BotoCoreError as error:
-            raise TableUnavailable(type(error).__name__) from error
+            unsent = isinstance(error, (ConnectTimeoutError, EndpointConnectionError))
+            raise TableUnavailable(type(error).__name__, unsent=unsent) from error
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             code = error.response["Error"]["Code"]

@@ -7,7 +7,8 @@ The key goes in a header and nowhere else: in a URL it would come back in `X-Goo
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -27,6 +28,7 @@ from filegate.adapters.refusals import (
     UpstreamRefused,
     UpstreamUnavailable,
     read_refusal,
+    read_wait,
 )
 from filegate.instants import SECOND, Instant
 from filegate.redaction import REDACTOR
@@ -40,6 +42,10 @@ _CHUNK_HEADERS: Final = (
     "x-goog-upload-size-received",
     "x-goog-upload-chunk-granularity",
 )
+_LONGEST_SILENCE = 15.0
+"""Seconds without a byte until an answer is given up."""
+_LONGEST_ANSWER = 20.0
+"""Seconds until an answer has to be whole, however steadily it drips."""
 _LISTED: Final = "100"
 """Files on a page, as many as upstream gives (wire 6.2)."""
 _PATH_PART: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -123,7 +129,7 @@ def create_client(base_url: str) -> httpx.Client:
     return httpx.Client(
         base_url=base_url,
         headers={"user-agent": _AGENT, "x-goog-api-client": _AGENT, "accept": "application/json"},
-        timeout=httpx.Timeout(15.0, connect=3.0),
+        timeout=httpx.Timeout(_LONGEST_SILENCE, connect=3.0),
         # A jar that takes nothing: what upstream sets for one tenant must not follow another.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         transport=httpx.HTTPTransport(retries=1, limits=httpx.Limits(max_connections=64)),
@@ -340,7 +346,7 @@ class Upstream:
             return _document_upload(answer)
         if answer.is_client_error and answer.status_code not in _TRANSIENT:
             return DocumentUpload(UploadState.CANCELLED)
-        raise UpstreamUnavailable(f"query was answered with {answer.status_code}")
+        raise _no_answer(answer, "query")
 
     def delete_document(self, project: str, store: str, document: str) -> None:
         """Delete a document; one that is not there any more counts as deleted."""
@@ -417,14 +423,35 @@ class Upstream:
 
     def _request(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
         answer, failure = None, ""
+        ends = time.monotonic() + _LONGEST_ANSWER
         try:
-            answer = self._client.request(method, path, **request)
+            with self._client.stream(method, path, **request) as answer:
+                answer.stream = _Ending(answer.stream, ends)
+                answer.read()
         except httpx.HTTPError as error:
             failure = type(error).__name__
-        if answer is None:
+        if answer is None or failure:
             # Raised out here: an httpx error holds the request, and the request holds the key.
             raise UpstreamUnavailable(failure)
         return answer
+
+
+class _Ending(httpx.SyncByteStream):
+    """The body of an answer, given up if it is not whole at a moment of the monotonic clock."""
+
+    def __init__(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream, ends: float) -> None:
+        assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101 - the client is not async
+        self._stream = stream
+        self._ends = ends
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            if time.monotonic() > self._ends:
+                raise httpx.ReadTimeout("the answer does not end")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def _date(answer: httpx.Response) -> Instant | None:
@@ -466,7 +493,12 @@ def _upload_state(answer: httpx.Response, command: str) -> UploadState:
         return UploadState.CANCELLED
     if answer.is_client_error and answer.status_code not in _TRANSIENT:
         raise _refusal(answer, Subject.SESSION)
-    raise UpstreamUnavailable(f"{command} was answered with {answer.status_code}")
+    raise _no_answer(answer, command)
+
+
+def _no_answer(answer: httpx.Response, command: str) -> UpstreamUnavailable:
+    wait = read_wait(answer.headers.get("retry-after"))
+    return UpstreamUnavailable(f"{command} was answered with {answer.status_code}", wait)
 
 
 def _document_upload(answer: httpx.Response) -> DocumentUpload:
