@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from atomic_table import HOUR, NOW, AtomicTable
-from filegate.adapters.table import Item, Key, Table, Update
+from filegate.adapters.table import Item, Key, Table, Update, Write
 from filegate.instants import MINUTE, SECOND, hour_of
 from filegate.names import random_characters
 from filegate.outbox import SHARDS
@@ -237,3 +237,23 @@ def test_without_a_bus_hours_are_closed_and_nothing_is_told(
     table.table.update(count(tenant, NOW, documents=1))
     assert close_all(table.table, NOW + 2 * HOUR) == 1
     assert events(table.table, tenant) == []
+
+
+def test_what_comes_while_an_hour_is_closed_keeps_it_open(
+    table: AtomicTable, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.table.update(count_stored(tenant, 10, NOW))
+    transact = table.table.transact
+
+    def late(writes: Sequence[Write]) -> None:
+        monkeypatch.undo()
+        table.table.update(count_stored(tenant, 5, NOW + MINUTE))
+        transact(writes)
+
+    monkeypatch.setattr(table.table, "transact", late)
+    this_hour = usage_key(tenant, hour_of(NOW))
+    assert UsageHours(table.table, tell=False).close(this_hour, NOW + 2 * HOUR, lambda: True) == 0
+    close_all(table.table, NOW + 2 * HOUR)
+    following = UsageRecords(table.table).find(usage_key(tenant, hour_of(NOW + HOUR)))
+    assert following is not None
+    assert following.carried == 15

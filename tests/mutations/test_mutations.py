@@ -32,7 +32,6 @@ def _rows() -> list[str]:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.fault)
 def test_a_fault_is_one_place_and_has_its_row(mutation: Mutation) -> None:
     assert source_of(mutation).count(mutation.before) == 1
-    assert mutation.after not in source_of(mutation)
     rows = [row for row in _rows() if row.startswith(f"| {mutation.fault} | `{mutation.file}` |")]
     assert len(rows) == 1, "FILEGATE_WRITE_DOCS=1 make prove writes it anew"
     named = re.search(r"\[`(\w+)`\]\(\.\./(\S+)\)", rows[0])
