@@ -17,7 +17,7 @@ from apigateway_standin.functions import environment_variables
 from apigateway_standin.stack import Function, read_functions
 from apigateway_standin.template import Template
 from bench.events import Event
-from bench.stack import LocalStack
+from bench.stack import OPERATOR, LocalStack
 from bench.web_function import WebFunction, web_request
 from filegate_local.stack import template_path
 
@@ -53,8 +53,8 @@ class Functions:
         return self._declared[name]
 
     def environment(self, name: str) -> Mapping[str, str]:
-        """A function's environment variables."""
-        return environment_variables(self._declared[name])
+        """A function's environment variables; its own role knows the stack's table alone."""
+        return {**environment_variables(self._declared[name]), **OPERATOR}
 
     def load(self) -> None:
         """Import every function, so that the calls that follow find them warm."""

@@ -21,6 +21,8 @@ from filegate_local.children import free_port
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+OPERATOR: Final = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+"""Environment variables of the stack's operator, who may do everything (filegate_local.aws)."""
 _READY_SECONDS: Final = 60.0
 
 
@@ -61,8 +63,8 @@ class LocalStack:
             "dynamodb",
             endpoint_url=self.aws_endpoint,
             region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
+            aws_access_key_id=OPERATOR["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=OPERATOR["AWS_SECRET_ACCESS_KEY"],
         )
         return client
 
