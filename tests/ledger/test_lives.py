@@ -333,4 +333,4 @@ def test_lives_agree_with_what_must_hold(table: AtomicTable) -> None:
 @pytest.mark.prove
 @pytest.mark.timeout(3_600)
 def test_many_long_lives_agree_with_what_must_hold(table: AtomicTable) -> None:
-    run(table, examples=150, steps=60, hours=True)
+    run(table, examples=30, steps=50, hours=True)

@@ -269,4 +269,4 @@ def test_ledger_agrees_with_the_model(table: AtomicTable) -> None:
 @pytest.mark.prove
 @pytest.mark.timeout(3_600)
 def test_ledger_agrees_with_the_model_for_long(table: AtomicTable) -> None:
-    run(table, examples=200, steps=60)
+    run(table, examples=60, steps=60)
