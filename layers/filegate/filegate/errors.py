@@ -276,12 +276,7 @@ def file_not_found(file_id: str) -> Status:
 
     `file_id` is what the caller sent, so that the answer says nothing the caller did not know.
     """
-    return Status(
-        403,
-        "PERMISSION_DENIED",
-        f"You do not have permission to access the File {file_id} or it may not exist.",
-        hides=True,
-    )
+    return _hidden("File", file_id)
 
 
 CACHE_NOT_FOUND: Final = Status(
@@ -326,30 +321,25 @@ def projects_mixed(places: Mapping[str, str], project: str) -> Status:
 
 def store_not_found(store_id: str) -> Status:
     """403: missing and foreign stores alike; `store_id` as the caller sent it."""
-    return Status(
-        403,
-        "PERMISSION_DENIED",
-        f"You do not have permission to access the FileSearchStore {store_id} or it may not exist.",
-        hides=True,
-    )
+    return _hidden("FileSearchStore", store_id)
 
 
 def document_not_found(document_id: str) -> Status:
     """403: what can be no document's id, as upstream words it; `document_id` as sent."""
-    return Status(
-        403,
-        "PERMISSION_DENIED",
-        f"You do not have permission to access the Document {document_id} or it may not exist.",
-        hides=True,
-    )
+    return _hidden("Document", document_id)
 
 
 def operation_not_found(operation_id: str) -> Status:
     """403: what can be no operation's id, as upstream words it; `operation_id` as sent."""
+    return _hidden("Operation", operation_id)
+
+
+def _hidden(kind: str, resource_id: str) -> Status:
+    """403: upstream's one sentence for what is missing, whoever's it is."""
     return Status(
         403,
         "PERMISSION_DENIED",
-        f"You do not have permission to access the Operation {operation_id} or it may not exist.",
+        f"You do not have permission to access the {kind} {resource_id} or it may not exist.",
         hides=True,
     )
 

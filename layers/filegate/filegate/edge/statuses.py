@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from filegate.adapters.project_keys import ProjectKeyUnusable
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
-from filegate.adapters.secret_store import SecretMissing, SecretUnavailable
+from filegate.adapters.secret_store import SecretUnavailable
 from filegate.adapters.table import TableBusy, TableUnavailable
 from filegate.appointments import CannotKeep
 from filegate.errors import (
@@ -24,8 +23,6 @@ from filegate.seals import KeyRingInvalid
 JSON: Final = "application/json; charset=UTF-8"
 
 _STATUS_OF: Final[Mapping[type[Exception], Status]] = {
-    ProjectKeyUnusable: SECRETS_UNAVAILABLE,
-    SecretMissing: SECRETS_UNAVAILABLE,
     KeyRingInvalid: SECRETS_UNAVAILABLE,
     SecretUnavailable: SECRETS_UNAVAILABLE,
     TableBusy: LEDGER_BUSY,
@@ -47,7 +44,8 @@ def status_of(error: Exception) -> Status:
         if 400 <= error.code < 600:
             return Status(error.code, error.status, error.message, error.details, error.retry_after)
         return UPSTREAM_UNAVAILABLE
-    return _STATUS_OF.get(type(error), INTERNAL)
+    statuses = (status for kind, status in _STATUS_OF.items() if isinstance(error, kind))
+    return next(statuses, INTERNAL)
 
 
 def refusal_headers(status: Status, *, upload: bool) -> dict[str, str]:
