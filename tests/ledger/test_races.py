@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 THREADS = 64
 
 
+def outcome(done: str, act: Callable[[], object]) -> str:
+    """What came of an act on a record that others act on too: `done`, or "changed"."""
+    try:
+        act()
+    except RecordChanged:
+        return "changed"
+    return done
+
+
 def test_the_last_bytes_of_a_tenant_go_to_exactly_as_many_as_fit(table: AtomicTable) -> None:
     project = table.project(10**9)
     tenant = table.tenant(project, 16 * 100 + 99)
@@ -67,28 +76,16 @@ def test_one_file_settled_abandoned_and_released_by_all_ends_once(table: AtomicT
     ledger.reserve(record)
 
     def settle_it() -> str:
-        try:
-            settle(ledger, record, 500)
-        except RecordChanged:
-            return "changed"
-        return "settled"
+        return outcome("settled", lambda: settle(ledger, record, 500))
 
     def abandon_it() -> str:
-        try:
-            ledger.abandon(record)
-        except RecordChanged:
-            return "changed"
-        return "abandoned"
+        return outcome("abandoned", lambda: ledger.abandon(record))
 
     def release_it() -> str:
         current = ledger.find(tenant, record.file_id)
         if current is None or current == record:
             return "nothing to release"
-        try:
-            ledger.release(current, NOW)
-        except RecordChanged:
-            return "changed"
-        return "released"
+        return outcome("released", lambda: ledger.release(current, NOW))
 
     outcomes = at_once([settle_it, abandon_it, release_it, settle_it] * (THREADS // 4))
     assert outcomes.count("settled") + outcomes.count("abandoned") == 1
@@ -104,18 +101,10 @@ def test_one_document_settled_and_abandoned_by_all_ends_once(table: AtomicTable)
     ledger.reserve(record)
 
     def settle_it() -> str:
-        try:
-            ledger.settle_document(record, 500, NOW)
-        except RecordChanged:
-            return "changed"
-        return "settled"
+        return outcome("settled", lambda: ledger.settle_document(record, 500, NOW))
 
     def abandon_it() -> str:
-        try:
-            ledger.abandon(record)
-        except RecordChanged:
-            return "changed"
-        return "abandoned"
+        return outcome("abandoned", lambda: ledger.abandon(record))
 
     outcomes = at_once([settle_it, abandon_it] * (THREADS // 2))
     assert outcomes.count("settled") + outcomes.count("abandoned") == 1
