@@ -24,7 +24,7 @@ run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 test: $(VENV)/.dev sdks engines ## Run all tests but the slow ones
 	@$(BIN)/pytest -m "not slow and not deploy and not prove" $(WORKERS) $(PYTEST_FLAGS)
 
-test-slow: $(VENV)/.dev ## What takes minutes: 2 GiB - 1 byte, 16,000 operations, a revoked key
+test-slow: $(VENV)/.dev ## What takes minutes: 2 GiB - 1 byte, 16,000 operations, a revoked key, every crash
 	@$(BIN)/pytest -m slow -s $(PYTEST_FLAGS)
 
 prove: $(VENV)/.dev engines ## The long forms of what must hold (docs/reliability.md); half an hour at most

@@ -2,7 +2,8 @@
 
 The points are not listed here: an operation runs once to count its calls, then once for each. A new
 call is a new row by itself, and has to be in docs/crashes.md. An ordinary run tries some of the
-rows; `make prove` tries all, and `FILEGATE_WRITE_DOCS=1` lets it write the document anew.
+rows; `make test-slow` and `make prove` try all, and `FILEGATE_WRITE_DOCS=1` lets them write the
+document anew.
 """
 
 import os
@@ -55,6 +56,7 @@ def test_every_byte_is_accounted_for_wherever_the_process_ends(
 
 
 @pytest.mark.prove
+@pytest.mark.slow
 @pytest.mark.timeout(3_600)
 def test_all_rows_of_the_table(table: CrashTable) -> None:
     whole: dict[str, list[Row]] = {}

@@ -263,7 +263,7 @@ def run(table: AtomicTable, examples: int, steps: int) -> None:
 
 @pytest.mark.timeout(600)
 def test_ledger_agrees_with_the_model(table: AtomicTable) -> None:
-    run(table, examples=12, steps=30)
+    run(table, examples=25, steps=30)
 
 
 @pytest.mark.prove
