@@ -11,7 +11,6 @@ import httpx
 from bench.events import Event, authorized, proxied, scheduled
 from bench.functions import FILES, JANITOR, SESSIONS, Functions
 from bench.stack import LocalStack
-from filegate.adapters.table import Table
 from filegate.limits import Limits
 from filegate.names import random_characters
 from filegate.registry import Registry
@@ -52,8 +51,8 @@ class Caller:
         declared = cast("Any", aws.table_properties(template_path()))
         if TABLE_NAME not in client.list_tables()["TableNames"]:
             client.create_table(TableName=TABLE_NAME, **declared)
-            Registry(Table(client, TABLE_NAME)).create_project(aws.PROJECT, _now())
-        self._registry = Registry(Table(client, TABLE_NAME))
+            Registry(stack.table(TABLE_NAME)).create_project(aws.PROJECT, _now())
+        self._registry = Registry(stack.table(TABLE_NAME))
         self._tenant = f"b{random_characters(12)}"
         self._registry.create_tenant(self._tenant, aws.PROJECT, _now())
         self.key = self.new_key()

@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import boto3
+
 from bench.caller import TABLE_NAME, Caller
 from bench.functions import FILES, SESSIONS, Functions
 from bench.samples import p50
-from filegate.adapters.table import create_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def measure_cpu(
 
     `reader` is another tenant: its lists do not meet the uploads that are opened here.
     """
-    client = create_client()
+    client = boto3.client("dynamodb")
     for _ in range(10):
         kept = reader.store()
     upload = caller.open()

@@ -2,26 +2,22 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import boto3
-
 from bench.stack import LocalStack
 from bench.units import Index, Item, Units, get_units, query_units, write_units
+from filegate.adapters.aws_service import DYNAMODB, AwsService, AwsUnavailable, Dialect
 
 if TYPE_CHECKING:
-    from botocore.model import OperationModel
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _READS: Final = frozenset({"GetItem", "BatchGetItem", "Query"})
 _WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 _TRANSACTION: Final = "TransactWriteItems"
-_BEFORE: Final = "bench.before"
-_ARGUMENTS: Final = "bench.arguments"
-_HELD: Final = "bench.held"
 
+Call: TypeAlias = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 TablePlace: TypeAlias = tuple[str, str]
 """Partition and sort key of an item."""
 
@@ -80,15 +76,16 @@ class Recorder:
         self._writing = threading.Lock()
 
     def attach(self) -> None:
-        """Listen to every client that boto3's default session makes from now on."""
-        boto3.setup_default_session()
-        session = boto3.DEFAULT_SESSION
-        if session is None:
-            raise RuntimeError("boto3 has no default session")
-        session.events.register("before-parameter-build.dynamodb", self._before)
-        session.events.register("after-call.dynamodb", self._after)
-        session.events.register("after-call-error.dynamodb", self._failed)
-        session.events.register("after-call.secrets-manager", self._secret_read)
+        """Listen to every service that a function of this process connects to from now on."""
+        connect = AwsService.connect
+
+        def heard(dialect: Dialect, **settings: Any) -> AwsService:  # noqa: ANN401 - as it has them
+            service = connect(dialect, **settings)
+            listen = self._listen if dialect is DYNAMODB else self._listen_to_secrets
+            vars(service)["call"] = listen(service.call)
+            return service
+
+        setattr(AwsService, "connect", heard)  # noqa: B010 - as tests do; mypy forbids the plain way
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[list[Cost]]:
@@ -103,50 +100,38 @@ class Recorder:
             self._active = False
         found.append(self._cost + Cost(upstream=self._stack.requests_seen()))
 
-    def _before(
-        self,
-        params: Mapping[str, Any],
-        model: "OperationModel",
-        context: dict[str, Any],
-        **_: object,
-    ) -> None:
-        if self._active:
-            context[_ARGUMENTS] = params
-            places = written(model.name, params)
-            if places:
-                self._writing.acquire()
-                context[_HELD] = True
-            context[_BEFORE] = self._items(places)
+    def _listen(self, call: Call) -> Call:
+        def heard(operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+            if not self._active:
+                return call(operation, arguments)
+            if operation in _READS:
+                answer = call(operation, arguments)
+                self._add(Cost(reads=1), read_units(operation, arguments, answer))
+                return answer
+            places = written(operation, arguments)
+            transaction = operation == _TRANSACTION
+            with self._writing:
+                before = self._items(places)
+                try:
+                    return call(operation, arguments)
+                except AwsUnavailable:
+                    places = []
+                    raise
+                finally:
+                    if places:
+                        after = self._items(places)
+                        units = self._changed_units(before, after, transaction=transaction)
+                        self._add(Cost(transactions=1) if transaction else Cost(writes=1), units)
 
-    def _after(
-        self,
-        parsed: Mapping[str, Any],
-        model: "OperationModel",
-        context: dict[str, Any],
-        **_: object,
-    ) -> None:
-        if _ARGUMENTS not in context:
-            return
-        operation, arguments = model.name, context[_ARGUMENTS]
-        if operation in _READS:
-            self._add(Cost(reads=1), read_units(operation, arguments, parsed))
-            return
-        after = self._items(written(operation, arguments))
-        self._let_go(context)
-        transaction = operation == _TRANSACTION
-        units = self._changed_units(context[_BEFORE], after, transaction=transaction)
-        self._add(Cost(transactions=1) if transaction else Cost(writes=1), units)
+        return heard
 
-    def _failed(self, context: dict[str, Any], **_: object) -> None:
-        self._let_go(context)
+    def _listen_to_secrets(self, call: Call) -> Call:
+        def heard(operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+            if self._active:
+                self._add(Cost(secrets=1), Units())
+            return call(operation, arguments)
 
-    def _let_go(self, context: dict[str, Any]) -> None:
-        if context.pop(_HELD, False):
-            self._writing.release()
-
-    def _secret_read(self, **_: object) -> None:
-        if self._active:
-            self._add(Cost(secrets=1), Units())
+        return heard
 
     def _add(self, cost: Cost, units: Units) -> None:
         with self._lock:
@@ -181,8 +166,6 @@ class Recorder:
 
 def read_units(operation: str, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> Units:
     """What a read is billed, from its arguments and its answer."""
-    if "Error" in answer:
-        return Units()
     if operation == "GetItem":
         consistent = bool(arguments.get("ConsistentRead"))
         return get_units(answer.get("Item"), consistent=consistent)

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import httpx
 import psutil
 
+from filegate.adapters.table import Table
+from filegate_local.aws import LocalAws
 from filegate_local.children import free_port
 
 if TYPE_CHECKING:
@@ -58,15 +59,12 @@ class LocalStack:
         return _client(self.upstream_url, self.upstream_key)
 
     def dynamodb(self) -> "DynamoDBClient":
-        """A DynamoDB client of a session of its own: nobody who listens to others hears it."""
-        client: DynamoDBClient = boto3.Session().client(
-            "dynamodb",
-            endpoint_url=self.aws_endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=OPERATOR["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=OPERATOR["AWS_SECRET_ACCESS_KEY"],
-        )
-        return client
+        """A DynamoDB client of boto3."""
+        return LocalAws(self.aws_endpoint).dynamodb()
+
+    def table(self, name: str) -> Table:
+        """A table as the product speaks to it; nobody who listens to functions hears it."""
+        return LocalAws(self.aws_endpoint).table(name)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
         """Invoke a function of the stack with an event, without the gateway in between."""

@@ -17,6 +17,9 @@ import boto3
 from botocore.config import Config
 
 from apigateway_standin.template import Template
+from filegate.adapters.aws_service import DYNAMODB, AwsService, Dialect, HttpWire
+from filegate.adapters.signatures import Credentials, Signer
+from filegate.adapters.table import Table
 from filegate_local.children import Child, Children, free_port, listens
 
 if TYPE_CHECKING:
@@ -56,8 +59,19 @@ class LocalAws:
             "AWS_SECRET_ACCESS_KEY": _OPERATOR,
         }
 
+    def table(self, name: str = TABLE_NAME, patience: float = 3.0) -> Table:
+        """A table of this MiniStack as the product speaks to it; `patience` in seconds."""
+        return Table(self.service(DYNAMODB), name, patience)
+
+    def service(self, dialect: Dialect) -> AwsService:
+        """A service of this MiniStack as the product speaks to it."""
+        operator = Credentials(_OPERATOR, _OPERATOR)
+        signer = Signer(dialect.service, REGION, self.endpoint)
+        wire = HttpWire(self.endpoint, connect_timeout=1, read_timeout=10)
+        return AwsService(dialect, signer, lambda: operator, wire)
+
     def dynamodb(self) -> "DynamoDBClient":
-        """A DynamoDB client for this MiniStack."""
+        """A DynamoDB client for this MiniStack, for what the product has no use for."""
         client: DynamoDBClient = boto3.client("dynamodb", **self._arguments())
         return client
 

@@ -12,8 +12,8 @@ from types import FrameType
 from typing import Annotated, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
+from filegate.adapters.aws_service import AwsRefused
 from filegate.adapters.table import Table, TableUnavailable, create_client
 from filegate.tenants import is_tenant_id
 from filegate_local.children import Children, StartFailed, require_free
@@ -109,7 +109,7 @@ def bootstrap(
     now = time.time_ns() // 1_000_000
     try:
         key = first_key(Table(create_client(), table), project, tenant, "bootstrap", now)
-    except (TableUnavailable, ClientError, BotoCoreError) as error:
+    except (TableUnavailable, AwsRefused) as error:
         typer.echo(
             f"filegate bootstrap: the table {table} cannot be written: {error}\n"
             "Are AWS credentials and region set, and is the name the stack's output TableName?",

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from apigateway_standin.document import Section, TemplateError
 from apigateway_standin.template import Template
-from filegate.adapters.table import Table
 from filegate_local import aws
 from filegate_local.children import Child, Children, StartFailed, free_port
 from filegate_local.permissions import granted, issue_credentials
@@ -95,7 +94,7 @@ def start_stack(children: Children, port: int, data: Path, upstream: Upstream | 
     standin, standin_ready = _start_standin(children, template, port, data, resources)
     # While the stand-in starts the functions.
     aws.create_table(local_aws, template)
-    table = Table(local_aws.dynamodb(), aws.TABLE_NAME)
+    table = local_aws.table()
     now = time.time_ns() // 1_000_000
     tenants = seed_tenants(table, aws.PROJECT, data / "tenants.json", now)
     if simulator is not None:

@@ -85,7 +85,8 @@ class _UpstreamParts(_Parts, UpstreamWiring):
 
     @cached_property
     def _event_bus(self) -> EventBus:
-        return EventBus(CrashingBus(self._points, self._world.events), self.settings.event_bus)
+        bus = CrashingBus(self._points, self._world.events)
+        return EventBus(cast("Any", bus), self.settings.event_bus)
 
 
 class _GenerateParts(_UpstreamParts, GenerateWiring):

@@ -72,10 +72,9 @@ class CrashingTable(Table):
 
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401
         call = super()._call
-        words = "".join(word.capitalize() for word in operation.split("_"))
         items = ", ".join(_items_of(arguments))
         return self.points.pass_through(
-            f"DynamoDB {words} {items}", lambda: call(operation, **arguments)
+            f"DynamoDB {operation} {items}", lambda: call(operation, **arguments)
         )
 
 
@@ -141,8 +140,9 @@ class CrashingSecrets:
         self._points = points
         self._secrets = secrets
 
-    def get_secret_value(self, **arguments: str) -> Mapping[str, str]:
+    def call(self, operation: str, arguments: Mapping[str, str]) -> Mapping[str, str]:
         """The one call that is made."""
+        assert operation == "GetSecretValue"
         name = arguments["SecretId"]
         kind = name.partition("/")[0]
         return self._points.pass_through(
@@ -157,11 +157,13 @@ class CrashingBus:
         self._points = points
         self._taken = taken
 
-    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: N803
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """The one call that is made."""
+        assert operation == "PutEvents"
+        entries = arguments["Entries"]
 
         def take() -> Mapping[str, Any]:
-            self._taken.extend(str(entry["Detail"]) for entry in Entries)
-            return {"Entries": [{} for _ in Entries]}
+            self._taken.extend(str(entry["Detail"]) for entry in entries)
+            return {"Entries": [{} for _ in entries]}
 
         return self._points.pass_through("events PutEvents", take)

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import uuid4
 
 from engines import ROOT
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import Item, Table
 from filegate.holdings import Kind
 from filegate.limits import Limits
@@ -15,9 +16,6 @@ from filegate.tenants import tenant_from_item, tenant_key
 from filegate_local import aws
 from in_process import Loop, Simulator
 from local_stack import assert_conserved, read_items
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 UPSTREAM_KEY: Final = "AIzaSyCrashTest0123456789abcdefghijklmn"
 STORAGE: Final = 100_000
@@ -37,12 +35,12 @@ SECRETS: Final[Mapping[str, str]] = {
 class Desk:
     """What worlds share: the engine, and the loop that simulators run in."""
 
-    client: "DynamoDBClient"
+    client: AwsService
     loop: Loop
     properties: Mapping[str, Any]
 
     @classmethod
-    def lay(cls, client: "DynamoDBClient", loop: Loop) -> "Desk":
+    def lay(cls, client: AwsService, loop: Loop) -> "Desk":
         """Put it up."""
         return cls(client, loop, aws.table_properties(ROOT / "template.yaml"))
 
@@ -53,7 +51,7 @@ class World:
     def __init__(self, desk: Desk) -> None:
         self.client = desk.client
         self.table_name = f"crash-{uuid4().hex}"
-        self.client.create_table(TableName=self.table_name, **desk.properties)
+        self.client.call("CreateTable", {"TableName": self.table_name, **desk.properties})
         self.table = Table(self.client, self.table_name)
         self.simulator = Simulator(desk.loop, UPSTREAM_KEY)
         # A minute into an hour, always: when hours are closed is no matter of when this runs.
@@ -72,7 +70,7 @@ class World:
 
     def close(self) -> None:
         """Forget it."""
-        self.client.delete_table(TableName=self.table_name)
+        self.client.call("DeleteTable", {"TableName": self.table_name})
 
     @property
     def now(self) -> int:

@@ -2,62 +2,47 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
 
-import boto3
 import httpx
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from ministack.services import dynamodb as ministack  # type: ignore[import-untyped]
 
+from filegate.adapters.aws_service import DYNAMODB, AwsService, Reply
+from filegate.adapters.signatures import Credentials, Signer
 from gemini_simulator.app import serve_upstream
 from gemini_simulator.upstream import Upstream
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 Answer = TypeVar("Answer")
 
 
-class _Raw:
-    """What botocore reads an answer from."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def stream(self, **_: object) -> Iterator[bytes]:
-        yield self._body
+_URL = "http://in-process.test"
 
 
-def dynamodb() -> "DynamoDBClient":
-    """A client of a MiniStack in this process: the same atomic transactions, without its server."""
-    client: DynamoDBClient = boto3.client(
-        "dynamodb",
-        endpoint_url="http://in-process.test",
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
-    events: Any = client.meta.events
-    events.register("before-send.dynamodb", _serve)
-    return client
+class _MiniStack:
+    """A wire to a MiniStack in this process: the same atomic transactions, without its server."""
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Send one request once."""
+        serving: Coroutine[None, None, Any] = ministack.handle_request(
+            "POST", "/", headers, body, {}
+        )
+        try:
+            serving.send(None)
+        except StopIteration as done:
+            status, _, content = done.value
+            return Reply(status, content.encode() if isinstance(content, str) else content)
+        raise AssertionError("MiniStack's DynamoDB waits for nothing")
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
-def _serve(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-    headers = {
-        name.lower(): value.decode() if isinstance(value, bytes) else value
-        for name, value in cast("Mapping[str, Any]", request.headers).items()
-    }
-    sent: Any = request.body
-    body = sent.encode() if isinstance(sent, str) else sent
-    serving: Coroutine[None, None, Any] = ministack.handle_request("POST", "/", headers, body, {})
-    try:
-        serving.send(None)
-    except StopIteration as done:
-        status, answered, content = done.value
-        raw: Any = _Raw(content.encode() if isinstance(content, str) else content)
-        return AWSResponse(request.url, status, answered, raw)
-    raise AssertionError("MiniStack's DynamoDB waits for nothing")
+def dynamodb() -> AwsService:
+    """DynamoDB in this process."""
+    operator = Credentials("local", "local")
+    signer = Signer(DYNAMODB.service, "us-east-1", _URL)
+    return AwsService(DYNAMODB, signer, lambda: operator, _MiniStack())
 
 
 class Loop:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from filegate.adapters.table import Update
 from filegate.limits import GIB
 from filegate.names import random_characters
+from filegate.tenants import tenant_key
 from filegate_command import FilegateCommand
 from local_stack import LocalStack, StackTenant
 
@@ -21,11 +23,8 @@ def new_id() -> str:
 
 def change_available(stack: LocalStack, tenant: StackTenant, by: str) -> None:
     """Change what the ledger says is left of a tenant, and nothing else."""
-    stack.dynamodb.update_item(
-        TableName=str(stack.ready["table"]),
-        Key={"pk": {"S": f"TENANT#{tenant.id}"}, "sk": {"S": "TENANT"}},
-        UpdateExpression="SET available = available + :n",
-        ExpressionAttributeValues={":n": {"N": by}},
+    stack.table.update(
+        Update(tenant_key(tenant.id), "SET #available = #available + :n", None, {":n": int(by)})
     )
 
 

@@ -4,10 +4,11 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from engines import ROOT
+from filegate.adapters.aws_service import DYNAMODB, AwsService
 from filegate.adapters.table import Item, Table, Update
 from filegate.ledger import Ledger, Stored
 from filegate.limits import Limits
@@ -21,9 +22,6 @@ from filegate.tenants import tenant_key
 from filegate_local import aws
 from local_stack import assert_conserved, read_items
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
 NOW = 1_800_000_000_000
 HOUR = 3_600_000
 
@@ -32,7 +30,8 @@ HOUR = 3_600_000
 class AtomicTable:
     """A table on a running engine."""
 
-    client: "DynamoDBClient"
+    endpoint: str
+    client: AwsService
     table: Table
 
     def items(self) -> list[Item]:
@@ -120,11 +119,8 @@ class AtomicTable:
 def table_on(engine: aws.LocalAws) -> Iterator[AtomicTable]:
     """The template's table on a running engine."""
     aws.create_table(engine, ROOT / "template.yaml")
-    client = engine.dynamodb()
-    try:
-        yield AtomicTable(client, Table(client, aws.TABLE_NAME))
-    finally:
-        client.close()
+    with contextlib.closing(engine.service(DYNAMODB)) as client:
+        yield AtomicTable(engine.endpoint, client, Table(client, aws.TABLE_NAME))
 
 
 def reservation(tenant: str, project: str, size: int, **fields: Any) -> FileRecord:  # noqa: ANN401

@@ -2,54 +2,46 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.compat import HTTPHeaders
-from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
+from filegate.adapters.aws_service import AwsService, AwsUnavailable, Reply, Wire
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
-# What a hook before sending answers is taken for the answer, which the stubs do not know.
-Hook = Callable[..., None]
-Fault = Callable[[AWSPreparedRequest], AWSResponse]
-
-_SESSION = URLLib3Session()
+Send = Callable[[], Reply]
+"""Lets a request through to the engine."""
+Fault = Callable[[Send], Reply]
 
 
 class NotYet(Exception):
     """DynamoDB itself refused: there was no effect whose answer could be lost."""
 
-    def __init__(self, answer: AWSResponse) -> None:
+    def __init__(self, answer: Reply) -> None:
         super().__init__()
         self.answer = answer
 
 
-def _take_effect(request: AWSPreparedRequest) -> None:
-    answer = _SESSION.send(request)
-    if answer.status_code != 200:
+def _take_effect(send: Send) -> None:
+    answer = send()
+    if answer.status != 200:
         raise NotYet(answer)
 
 
-def lost_before(request: AWSPreparedRequest) -> AWSResponse:
+def lost_before(_send: Send) -> Reply:
     """The call never reaches DynamoDB."""
-    raise ConnectTimeoutError(endpoint_url=request.url)
+    raise AwsUnavailable("ConnectTimeoutError", unsent=True)
 
 
-def lost_after(request: AWSPreparedRequest) -> AWSResponse:
+def lost_after(send: Send) -> Reply:
     """The call takes effect, and its answer is lost."""
-    _take_effect(request)
-    raise ReadTimeoutError(endpoint_url=request.url)
+    _take_effect(send)
+    raise AwsUnavailable("ReadTimeoutError")
 
 
-def broken_after(request: AWSPreparedRequest) -> AWSResponse:
+def broken_after(send: Send) -> Reply:
     """The call takes effect, and DynamoDB says that it failed within."""
-    _take_effect(request)
-    return refused("InternalServerError", 500)(request)
+    _take_effect(send)
+    return refused("InternalServerError", 500)(send)
 
 
 def refused(code: str, status: int = 400, reasons: Sequence[str] = ()) -> Fault:
@@ -57,27 +49,13 @@ def refused(code: str, status: int = 400, reasons: Sequence[str] = ()) -> Fault:
     body: dict[str, Any] = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code}
     if reasons:
         body["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-
-    def refuse(request: AWSPreparedRequest) -> AWSResponse:
-        headers = HTTPHeaders.from_dict({"content-type": "application/x-amz-json-1.0"})
-        return AWSResponse(request.url, status, headers, _Raw(json.dumps(body).encode()))
-
-    return refuse
+    return lambda _send: Reply(status, json.dumps(body).encode())
 
 
 def conflicted(writes: int = 1) -> Fault:
     """Another transaction holds the last of the items."""
     reasons = ["None"] * (writes - 1) + ["TransactionConflict"]
     return refused("TransactionCanceledException", reasons=reasons)
-
-
-@dataclass(frozen=True)
-class _Raw:
-    content: bytes
-
-    def stream(self, **_: object) -> Iterator[bytes]:
-        """What botocore reads of a body."""
-        yield self.content
 
 
 @dataclass
@@ -88,36 +66,45 @@ class FaultyWire:
     for_ever: bool = False
     writes: int = 0
     """How many were sent."""
+    _inner: Wire = field(init=False)
 
-    def attach(self, client: "DynamoDBClient") -> None:
-        """Put this between a client and its engine."""
-        client.meta.events.register("before-send.dynamodb.*", cast("Hook", self._send))
+    def attach(self, service: AwsService) -> None:
+        """Put this between a service and its engine."""
+        self._inner, service.wire = service.wire, self
 
-    def detach(self, client: "DynamoDBClient") -> None:
-        """Leave a client alone with its engine."""
-        client.meta.events.unregister("before-send.dynamodb.*", cast("Hook", self._send))
+    def detach(self, service: AwsService) -> None:
+        """Leave a service alone with its engine."""
+        service.wire = self._inner
 
     def set(self, *faults: Fault, for_ever: bool = False) -> None:
         """What becomes of the writes from now on."""
         self.faults, self.for_ever = deque(faults), for_ever
         self.writes = 0
 
-    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
-        target = request.headers["X-Amz-Target"]
-        operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
+    def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Send one request once, if no fault is due."""
+
+        def send() -> Reply:
+            return self._inner.post(headers, body)
+
+        operation = headers["x-amz-target"].partition(".")[2]
         if operation in {"GetItem", "BatchGetItem", "Query"}:
-            return None
+            return send()
         self.writes += 1
         if not self.faults:
-            return None
+            return send()
         fault = self.faults.popleft()
         if self.for_ever:
             self.faults.append(fault)
         try:
-            return fault(request)
+            return fault(send)
         except NotYet as refusal:
             self.faults.appendleft(fault)
             return refusal.answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._inner.close()
 
 
 class PatientClock:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from atomic_table import NOW, reservation, settle
-from filegate.adapters.table import Table
 from filegate.ledger import Ledger, ProjectShort, RecordChanged, TenantShort
 from filegate.records import FileRecord
 from filegate_local import aws
@@ -51,8 +50,7 @@ def _work(
     shared: FileRecord,
 ) -> None:
     """Reserve each of the reservations; settle and abandon the one that all processes have."""
-    client = aws.LocalAws(endpoint).dynamodb()
-    ledger = Ledger(Table(client, aws.TABLE_NAME, patience=60))
+    ledger = Ledger(aws.LocalAws(endpoint).table(patience=60))
 
     def reserve(record: FileRecord) -> Callable[[], str]:
         def act() -> str:
@@ -82,7 +80,6 @@ def _work(
     barrier.wait(60)
     for said in at_once(actions):
         results.put(said)
-    client.close()
 
 
 def reservations(tenant: str, project: str, size: int, number: int) -> list[FileRecord]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from faulty_wire import (
     lost_before,
     refused,
 )
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import Item, Table, TableBusy, TableUnavailable, create_client
 from filegate.edge.statuses import refusal_headers, status_of
 from filegate.instants import hour_of
@@ -144,7 +144,7 @@ moving = pytest.mark.parametrize("name", TRANSACTIONS)
 class Faults:
     """Scenes, and a table whose wire fails as it is told."""
 
-    def __init__(self, table: AtomicTable, client: Any, clock: PatientClock) -> None:  # noqa: ANN401
+    def __init__(self, table: AtomicTable, client: AwsService, clock: PatientClock) -> None:
         self.table = table
         self.wire = FaultyWire()
         self.wire.attach(client)
@@ -173,10 +173,10 @@ class Faults:
 
 
 @pytest.fixture(scope="module")
-def client(engine: AtomicTable) -> Iterator[Any]:
+def client(engine: AtomicTable) -> Iterator[AwsService]:
     """The product's own client; what all scenes of an engine left is checked at the end."""
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in aws.LocalAws(engine.client.meta.endpoint_url).environment.items():
+        for name, value in aws.LocalAws(engine.endpoint).environment.items():
             environment.setenv(name, value)
         made = create_client()
     yield made
@@ -185,7 +185,9 @@ def client(engine: AtomicTable) -> Iterator[Any]:
 
 
 @pytest.fixture
-def faults(engine: AtomicTable, client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:  # noqa: ANN401
+def faults(
+    engine: AtomicTable, client: AwsService, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Faults]:
     clock = PatientClock()
     monkeypatch.setattr("filegate.adapters.table.time", clock)
     faults = Faults(engine, client, clock)

@@ -273,7 +273,7 @@ def test_processes_share_the_last_bytes_and_one_file(table: AtomicTable) -> None
     Ledger(table.table).reserve(shared)
 
     shares = [(reservations(one, project, 100, 14), shared) for one in tenants]
-    said = in_processes(str(table.client.meta.endpoint_url), shares)
+    said = in_processes(table.endpoint, shares)
 
     assert said.count("settled") + said.count("abandoned") == 1
     assert used(table, tenants[0], "uploads", "bytesIn") == (

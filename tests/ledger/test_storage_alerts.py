@@ -23,7 +23,7 @@ class CountingTable(Table):
     transactions = 0
 
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401
-        self.transactions += operation == "transact_write_items"
+        self.transactions += operation == "TransactWriteItems"
         return super()._call(operation, **arguments)
 
 
@@ -34,7 +34,7 @@ class InterruptedTable(Table):
     transactions = 0
 
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401
-        if operation == "transact_write_items":
+        if operation == "TransactWriteItems":
             self.transactions += 1
             if self.transactions > 1 and self.meanwhile:
                 self.meanwhile.pop(0)()

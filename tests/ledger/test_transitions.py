@@ -97,15 +97,7 @@ def test_a_tenant_that_changed_meanwhile_is_noticed(
     project = table.project(100)
     tenant = table.tenant(project, 100)
     [(name, value)] = change.items()
-    table.client.update_item(
-        TableName="filegate-local",
-        Key={"pk": {"S": f"TENANT#{tenant}"}, "sk": {"S": "TENANT"}},
-        UpdateExpression="SET #name = :value",
-        ExpressionAttributeNames={"#name": name},
-        ExpressionAttributeValues={
-            ":value": {"N": str(value)} if isinstance(value, int) else {"S": value}
-        },
-    )
+    table.set(tenant, **{name: value})
     with pytest.raises(TenantChanged):
         ledger.reserve(reservation(tenant, project, 10))
 

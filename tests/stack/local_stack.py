@@ -12,16 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import httpx
 from google import genai
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
 from canaries import assert_kept_secret
+from filegate.adapters.aws_service import DYNAMODB, AwsService
 from filegate.adapters.table import Item, Table
 from filegate.instants import parse_rfc3339
 from filegate.limits import GIB, MAX_FILE_BYTES, STORAGE_BYTES, Limits
@@ -69,7 +67,7 @@ class LocalStack:
         self._simulator = httpx.Client(base_url=self.upstream_url + "/_simulator", timeout=60)
         aws = LocalAws(str(ready["aws_endpoint"]))
         self.aws_environment = aws.environment
-        self.dynamodb = aws.dynamodb()
+        self.dynamodb = aws.service(DYNAMODB)
         self.secrets = aws.secrets_manager()
         self.table = Table(self.dynamodb, str(ready["table"]))
         self.registry = Registry(self.table)
@@ -265,7 +263,7 @@ class LocalStack:
         }
         found: list[Item] = []
         while True:
-            page = self.dynamodb.query(**arguments)
+            page = self.dynamodb.call("Query", arguments)
             found.extend(_plain_item(raw) for raw in page["Items"])
             if "LastEvaluatedKey" not in page:
                 return found
@@ -281,12 +279,12 @@ class LocalStack:
         assert_conserved(self.items())
 
 
-def read_items(client: "DynamoDBClient", table: str) -> list[Item]:
+def read_items(dynamodb: AwsService, table: str) -> list[Item]:
     """Every item of a table, strongly consistent."""
     found: list[Item] = []
     arguments: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
     while True:
-        page = client.scan(**arguments)
+        page = dynamodb.call("Scan", arguments)
         found.extend(_plain_item(raw) for raw in page["Items"])
         if "LastEvaluatedKey" not in page:
             return found

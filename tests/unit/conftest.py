@@ -12,11 +12,11 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
+from tests.unit.wires import MotoWire, service
 
-from filegate.adapters import secret_store, table
+from filegate.adapters.aws_service import DYNAMODB, SECRETS_MANAGER, AwsService
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
 settings.register_profile("filegate", deadline=None)
@@ -51,10 +51,9 @@ def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def dynamodb(_aws: None) -> "DynamoDBClient":
-    """A client with Filegate's table behind it, as template.yaml makes it."""
-    client = table.create_client()
-    client.create_table(
+def dynamodb(_aws: None) -> AwsService:
+    """DynamoDB with Filegate's table in it, as template.yaml makes it."""
+    boto3.client("dynamodb").create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
@@ -78,10 +77,17 @@ def dynamodb(_aws: None) -> "DynamoDBClient":
             }
         ],
     )
-    return client
+    return service(DYNAMODB, MotoWire(DYNAMODB))
 
 
 @pytest.fixture
 def secretsmanager(_aws: None) -> "SecretsManagerClient":
-    """A client of an empty Secrets Manager."""
-    return secret_store.create_client()
+    """An empty Secrets Manager, for who makes and changes secrets."""
+    client: SecretsManagerClient = boto3.client("secretsmanager")
+    return client
+
+
+@pytest.fixture
+def secrets(_aws: None) -> AwsService:
+    """The same one as the product reads it."""
+    return service(SECRETS_MANAGER, MotoWire(SECRETS_MANAGER), attempts=2)

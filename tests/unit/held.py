@@ -10,6 +10,7 @@ import httpx
 import pytest
 from tests.unit.conftest import TABLE
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import Key, Put, Table
 from filegate.adapters.upstream import Upstream, create_client
 from filegate.errors import Status, StatusError
@@ -24,7 +25,6 @@ from filegate.tenants import Tenant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 NOW = 1_790_000_000_000
 ACME = Tenant("acme", "acme0001", "p1", active=True, max_file_bytes=2**31)
@@ -120,7 +120,7 @@ class World:
 
 
 @contextmanager
-def open_world(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def open_world(dynamodb: AwsService, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world of its own for one test."""
     table, google = CountingTable(dynamodb, TABLE), Google()
     monkeypatch.setattr(httpx, "HTTPTransport", lambda **_: httpx.MockTransport(google))

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from tests.unit.conftest import TABLE
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import Table, TableBusy
 from filegate.audit import GATEWAY, Audit, By, Entry
 from filegate.instants import HOUR, MINUTE, parse_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
     from filegate.adapters.table import Write
 
@@ -38,7 +37,7 @@ class CountingTable(Table):
 
 
 @pytest.fixture
-def table(dynamodb: "DynamoDBClient") -> CountingTable:
+def table(dynamodb: AwsService) -> CountingTable:
     return CountingTable(dynamodb, TABLE)
 
 

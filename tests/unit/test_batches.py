@@ -13,6 +13,7 @@ from google import genai
 from google.genai.types import HttpOptions
 from tests.unit.held import ACME, KEY, NOW, ODD_IDS, RIVAL, World, open_world, refusal
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
 from filegate.adoptions import Adoptions
 from filegate.batches import Batches
@@ -28,8 +29,6 @@ from filegate.inventory import LARGEST_SNAPSHOT
 from filegate.tenants import Tenant
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
     from filegate.batch_inputs import BatchInputs
 
 MODEL = "gemini-2.5-flash"
@@ -71,7 +70,7 @@ def batch(
 
 @pytest.fixture
 def world(
-    dynamodb: "DynamoDBClient",
+    dynamodb: AwsService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     with open_world(dynamodb, monkeypatch) as opened:

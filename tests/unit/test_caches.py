@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from tests.unit.held import ACME, KEY, NOW, ODD_IDS, RIVAL, World, open_world, refusal
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.table import TableBusy
 from filegate.caches import Caches
@@ -17,9 +18,6 @@ from filegate.holdings import Kind
 from filegate.instants import HOUR, MINUTE, SECOND, Instant, format_rfc3339
 from filegate.inventory import LARGEST_SNAPSHOT
 from filegate.tenants import Tenant
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 CREATE = "POST /v1beta/cachedContents"
 GET, PATCH, DELETE = (
@@ -42,7 +40,7 @@ def cache(cache_id: str = "c1", ends: Instant = ENDS, **fields: object) -> dict[
 
 @pytest.fixture
 def world(
-    dynamodb: "DynamoDBClient",
+    dynamodb: AwsService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     with open_world(dynamodb, monkeypatch) as opened:

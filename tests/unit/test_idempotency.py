@@ -1,12 +1,13 @@
 """Idempotency: one thing is made, however often and however much at once it is asked for."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.unit.conftest import TABLE
 from tests.unit.held import refusal
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import ConditionsFailed, Put, Table
 from filegate.admin_errors import (
     IDEMPOTENCY_KEY_INVALID,
@@ -16,9 +17,6 @@ from filegate.admin_errors import (
 )
 from filegate.idempotency import KEPT, Attempt, Idempotency, Made
 from filegate.instants import SECOND
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 NOW = 1_790_000_000_000
 NEW = "attribute_not_exists(pk)"
@@ -51,7 +49,7 @@ class World:
 
 
 @pytest.fixture
-def world(dynamodb: "DynamoDBClient") -> World:
+def world(dynamodb: AwsService) -> World:
     return World(Table(dynamodb, TABLE))
 
 

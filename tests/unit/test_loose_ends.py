@@ -1,13 +1,14 @@
 """Loose ends: what upstream has and nobody recorded goes; what anybody recorded stays."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from tests.unit.held import ACME, NOW, RIVAL, World, open_world
 
 from filegate import loose_ends
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.table import Key, Put, TableBusy, TableUnavailable
 from filegate.appointments import DELETING_LOOK, CannotKeep
@@ -18,9 +19,6 @@ from filegate.intents import OVER_AFTER, Intent
 from filegate.inventory import Inventory
 from filegate.loose_ends import LooseEnds, is_loose_end
 from filegate.tenant_registry import LISTING, TenantRegistry
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 LISTED = {
     Kind.CACHE: "cachedContents",
@@ -43,7 +41,7 @@ def made(
 
 @pytest.fixture
 def world(
-    dynamodb: "DynamoDBClient",
+    dynamodb: AwsService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     with open_world(dynamodb, monkeypatch) as opened:

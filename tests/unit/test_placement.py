@@ -1,12 +1,12 @@
 """Placement: by what was promised, never beyond the ceiling, and in one transaction."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.conftest import TABLE
 from tests.unit.held import refusal
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import (
     ConditionsFailed,
     Item,
@@ -21,16 +21,13 @@ from filegate.errors import StatusError
 from filegate.placement import Placement
 from filegate.projects import Health, Project, is_project_id, project_key
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
 NOW = 1_790_000_000_000
 GIB = 1024**3
 AddProject = Callable[..., None]
 
 
 @pytest.fixture
-def table(dynamodb: "DynamoDBClient") -> Table:
+def table(dynamodb: AwsService) -> Table:
     return Table(dynamodb, TABLE)
 
 
@@ -200,7 +197,7 @@ def test_what_was_booked_goes_back_and_follows_the_limit(
 class LateTable(Table):
     """A table on which somebody else is faster, as often as it is told."""
 
-    def __init__(self, client: "DynamoDBClient", rival: Callable[["LateTable"], None]) -> None:
+    def __init__(self, client: AwsService, rival: Callable[["LateTable"], None]) -> None:
         super().__init__(client, TABLE)
         self._rival = rival
         self.transactions = 0
@@ -227,7 +224,7 @@ def change(project_id: str, expression: str, **values: Value) -> Update:
     ids=["promised", "drained", "smaller", "less overcommitted"],
 )
 def test_a_lost_race_is_placed_anew(
-    dynamodb: "DynamoDBClient",
+    dynamodb: AwsService,
     table: Table,
     add: AddProject,
     rival: Update,
@@ -247,7 +244,7 @@ def test_a_lost_race_is_placed_anew(
 
 
 def test_a_ceiling_that_comes_in_between_holds(
-    dynamodb: "DynamoDBClient",
+    dynamodb: AwsService,
     table: Table,
     add: AddProject,
 ) -> None:
@@ -271,7 +268,7 @@ def test_an_overcommit_that_is_null_is_none(
 
 
 def test_a_race_that_is_always_lost_ends(
-    dynamodb: "DynamoDBClient",
+    dynamodb: AwsService,
     table: Table,
     add: AddProject,
 ) -> None:

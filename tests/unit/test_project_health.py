@@ -1,17 +1,13 @@
 """Project health: written once a minute at most, and nobody waits for it or fails by it."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 from tests.unit.conftest import TABLE
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import Put, Table, TableBusy, TableUnavailable, Update
 from filegate.instants import MINUTE, SECOND
 from filegate.project_health import ProjectHealth
 from filegate.projects import Health, Project, project_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 NOW = 1_790_000_000_000
 
@@ -33,7 +29,7 @@ class CountingTable(Table):
 
 
 @pytest.fixture
-def table(dynamodb: "DynamoDBClient") -> CountingTable:
+def table(dynamodb: AwsService) -> CountingTable:
     table = CountingTable(dynamodb, TABLE)
     for project in ("p1", "p2"):
         key = project_key(project)
@@ -134,6 +130,6 @@ def test_a_project_without_a_record_gets_none(table: CountingTable) -> None:
     assert table.get(project_key("gone")) is None
 
 
-def test_a_write_that_collides_is_tried_once(dynamodb: "DynamoDBClient") -> None:
+def test_a_write_that_collides_is_tried_once(dynamodb: AwsService) -> None:
     patient = Table(dynamodb, TABLE, patience=60)
     assert vars(patient.impatient()) == {**vars(patient), "_patience": 0}

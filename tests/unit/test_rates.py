@@ -1,18 +1,16 @@
 """Requests per minute: counted exactly, refused with the moment they may go on."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tests.unit.conftest import TABLE
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.table import Key, Table
 from filegate.errors import StatusError
 from filegate.limits import Limits
 from filegate.rates import Rates
 from filegate.tenants import Tenant
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 MINUTE = 60_000
 NOW = 1_790_000_040_000 - 1_790_000_040_000 % MINUTE
@@ -35,7 +33,7 @@ def tenant(most: int | None, name: str = "acme") -> Tenant:
 
 
 @pytest.fixture
-def table(dynamodb: "DynamoDBClient") -> CountingTable:
+def table(dynamodb: AwsService) -> CountingTable:
     return CountingTable(dynamodb, TABLE)
 
 

@@ -5,12 +5,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from tests.unit.conftest import TABLE
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.table import Item, Key, Put, Table, Update
 from filegate.adapters.upstream import Upstream, create_client
@@ -24,9 +25,6 @@ from filegate.reconciliation import GRACE, Findings, Reconciliation, Report
 from filegate.records import FileRecord, State
 from filegate.tenant_registry import LISTING as TENANTS
 from filegate.tenants import tenant_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 NOW = 1_790_000_000_000
 OLD = NOW - 2 * HOUR
@@ -195,7 +193,7 @@ class World:
 
 
 @contextmanager
-def open_world(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def open_world(dynamodb: AwsService, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     table, google = Table(dynamodb, TABLE), Google()
     table.put(
         Put(
@@ -240,7 +238,7 @@ def open_world(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
-def world(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(dynamodb: AwsService, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world of its own; after each test every byte must be accounted for."""
     with open_world(dynamodb, monkeypatch) as world:
         yield world

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from tests.unit.held import ACME, NOW, ODD_IDS, RIVAL, World, open_world, refusal
 
+from filegate.adapters.aws_service import AwsService
 from filegate.adapters.refusals import UpstreamKeyRefused, UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.table import TableBusy
 from filegate.appointments import Keeper
@@ -31,9 +32,6 @@ from filegate.store_requests import FileImport, NewDocument, NewStore
 from filegate.stores import Stores
 from filegate.tenants import Tenant
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
 CREATE = "POST /v1beta/fileSearchStores"
 STORE = "/v1beta/fileSearchStores/s-1"
 GET, DELETE = f"GET {STORE}", f"DELETE {STORE}"
@@ -50,7 +48,7 @@ def no_session(_sealed: str) -> Session:
 
 @pytest.fixture
 def world(
-    dynamodb: "DynamoDBClient",
+    dynamodb: AwsService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     with open_world(dynamodb, monkeypatch) as opened:

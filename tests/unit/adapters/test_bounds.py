@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import httpx
 import pytest
-from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import ReadTimeoutError
+from tests.unit.wires import OneAnswer
 
 from filegate.adapters import event_bus, secret_store, table, upstream, upstream_stream
+from filegate.adapters.aws_service import AwsUnavailable
 from filegate.adapters.event_bus import EventBus, EventBusUnavailable
 from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.secret_store import SecretStore, SecretUnavailable
@@ -226,24 +225,16 @@ def test_an_aws_service_that_is_silent_is_asked_twice_within_a_functions_time(
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(variable, "none")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    # Clients of an own session: moto's patches do not stand between.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     clock = Clock()
-    monkeypatch.setattr("botocore.endpoint.time", clock)
+    monkeypatch.setattr("filegate.adapters.aws_service.time.sleep", clock.sleep)
     monkeypatch.setattr("filegate.adapters.table.time", clock)
     create, call, failure = AWS[name]
     client = create()
-    sent: list[str] = []
-
-    def lose(request: AWSPreparedRequest, **_: object) -> None:
-        sent.append(request.url)
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-    client.meta.events.register("before-send.*.*", lose)
+    waits = client.wire.timeout
+    client.wire = OneAnswer(AwsUnavailable("ReadTimeoutError"))
     with pytest.raises(failure):
         call(client)
 
-    assert len(sent) == 2
+    assert client.wire.calls == 2
     assert len(clock.slept) == 1
-    config = client.meta.config
-    assert 2 * (config.connect_timeout + config.read_timeout) + 1 < LAMBDA / 2
+    assert 2 * (waits.connect_timeout + waits.read_timeout) + 1 < LAMBDA / 2

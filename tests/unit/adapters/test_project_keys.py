@@ -1,10 +1,11 @@
 """Project keys: one of the old and the new always works, and no more is read than has to be."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from tests.unit.wires import OneAnswer, service
 
+from filegate.adapters.aws_service import SECRETS_MANAGER, AwsService, AwsUnavailable
 from filegate.adapters.project_keys import ProjectKeys, ProjectKeyUnusable
 from filegate.adapters.secret_store import SecretStore, SecretUnavailable
 from filegate.edge.statuses import status_of
@@ -43,9 +44,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def keys(secretsmanager: "SecretsManagerClient") -> ProjectKeys:
+def keys(secretsmanager: "SecretsManagerClient", secrets: AwsService) -> ProjectKeys:
     secretsmanager.create_secret(Name=NAME, SecretString=OLD)
-    return ProjectKeys(SecretStore(secretsmanager), "stack/projects/")
+    return ProjectKeys(SecretStore(secrets), "stack/projects/")
 
 
 def rotate(client: "SecretsManagerClient", key: str) -> None:
@@ -128,7 +129,7 @@ def test_what_is_no_key_is_none(
 
 @pytest.mark.parametrize("secret", [None, "", " ", "schlüssel", "two\nlines", b"bytes"])
 def test_a_project_without_a_usable_key_is_named_with_its_secret(
-    secretsmanager: "SecretsManagerClient", secret: str | bytes | None
+    secretsmanager: "SecretsManagerClient", secrets: AwsService, secret: str | bytes | None
 ) -> None:
     if secret == "":
         secretsmanager.create_secret(Name=NAME)
@@ -136,7 +137,7 @@ def test_a_project_without_a_usable_key_is_named_with_its_secret(
         secretsmanager.create_secret(Name=NAME, SecretString=secret)
     elif secret is not None:
         secretsmanager.create_secret(Name=NAME, SecretBinary=secret)
-    keys = ProjectKeys(SecretStore(secretsmanager), "stack/projects/")
+    keys = ProjectKeys(SecretStore(secrets), "stack/projects/")
 
     with pytest.raises(ProjectKeyUnusable) as unusable:
         next(keys.in_turn("p1"))
@@ -146,11 +147,8 @@ def test_a_project_without_a_usable_key_is_named_with_its_secret(
 
 
 def test_a_service_that_is_down_is_not_the_projects_fault() -> None:
-    class Down:
-        def get_secret_value(self, **_: str) -> None:
-            raise EndpointConnectionError(endpoint_url="https://secretsmanager")
-
-    keys = ProjectKeys(SecretStore(cast("SecretsManagerClient", Down())), "stack/projects/")
+    down = service(SECRETS_MANAGER, OneAnswer(AwsUnavailable("NewConnectionError")))
+    keys = ProjectKeys(SecretStore(down), "stack/projects/")
 
     with pytest.raises(SecretUnavailable) as unavailable:
         next(keys.in_turn("p1"))

@@ -1,12 +1,15 @@
 """Secrets Manager: read when needed, kept a while, and never shown by an error."""
 
+import json
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
-from botocore.stub import Stubber
+from tests.unit.wires import OneAnswer, Script, refused, service
 
+from filegate.adapters.aws_service import SECRETS_MANAGER, AwsService, Reply
 from filegate.adapters.secret_store import KEEP, SecretStore, SecretUnavailable
 
 if TYPE_CHECKING:
@@ -36,10 +39,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def store(secretsmanager: "SecretsManagerClient", clock: Clock) -> SecretStore:
+def store(secretsmanager: "SecretsManagerClient", secrets: AwsService, clock: Clock) -> SecretStore:
     assert clock.now
     secretsmanager.create_secret(Name=NAME, SecretString="first")
-    return SecretStore(secretsmanager)
+    return SecretStore(secrets)
 
 
 def rotate(client: "SecretsManagerClient", value: str = "second") -> None:
@@ -143,7 +146,7 @@ def test_a_value_with_a_line_end_is_known_by_what_was_used_of_it(
     assert store.reread(NAME, refused="second") == "third\n"
 
 
-class SlowClient:
+class SlowWire:
     """A Secrets Manager whose answers wait until they are let go."""
 
     def __init__(self) -> None:
@@ -153,16 +156,19 @@ class SlowClient:
         self.let_go.set()
         self.waiting = threading.Event()
 
-    def get_secret_value(self, **_: str) -> dict[str, str]:
+    def post(self, _headers: Mapping[str, str], _body: bytes) -> Reply:
         self.asked += 1
         self.waiting.set()
         assert self.let_go.wait(30)
-        return {"SecretString": self.value}
+        return Reply(200, json.dumps({"SecretString": self.value}).encode())
+
+    def close(self) -> None:
+        pass
 
 
 def test_threads_that_want_a_value_at_once_share_one_read() -> None:
-    client = SlowClient()
-    store = SecretStore(cast("SecretsManagerClient", client))
+    client = SlowWire()
+    store = SecretStore(service(SECRETS_MANAGER, client))
     for ask, value in (
         (lambda: store.read(NAME), "first"),
         (lambda: store.reread(NAME, refused="first"), "second"),
@@ -179,8 +185,8 @@ def test_threads_that_want_a_value_at_once_share_one_read() -> None:
 
 
 def test_many_who_are_patient_share_one_read() -> None:
-    client = SlowClient()
-    store = SecretStore(cast("SecretsManagerClient", client))
+    client = SlowWire()
+    store = SecretStore(service(SECRETS_MANAGER, client))
     assert store.read(NAME) == store.reread(NAME) == "first"
     client.asked = 0
     ready = threading.Barrier(8)
@@ -206,12 +212,17 @@ def test_the_value_before_the_last_change(
 
 
 def test_the_value_before_is_read_once_a_change(
-    store: SecretStore, secretsmanager: "SecretsManagerClient", clock: Clock
+    store: SecretStore,
+    secretsmanager: "SecretsManagerClient",
+    secrets: AwsService,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rotate(secretsmanager)
     store.read(NAME)
     assert store.previous(NAME) == "first"
-    with Stubber(secretsmanager):  # Nothing may be asked.
+    with monkeypatch.context() as patch:
+        patch.setattr(secrets, "wire", Script())  # Nothing may be asked.
         assert store.previous(NAME) == "first"
     rotate(secretsmanager, "third")
     clock.now += 10
@@ -244,13 +255,10 @@ def test_a_secret_that_is_no_text(
     ("code", "status"),
     [("AccessDeniedException", 400), ("InternalServiceError", 500), ("ThrottlingException", 400)],
 )
-def test_a_service_that_refuses(
-    secretsmanager: "SecretsManagerClient", code: str, status: int
-) -> None:
-    with Stubber(secretsmanager) as stubber:
-        stubber.add_client_error("get_secret_value", code, http_status_code=status)
-        with pytest.raises(SecretUnavailable):
-            SecretStore(secretsmanager).read(NAME)
+def test_a_service_that_refuses(code: str, status: int) -> None:
+    store = SecretStore(service(SECRETS_MANAGER, OneAnswer(refused(code, status))))
+    with pytest.raises(SecretUnavailable, match=code):
+        store.read(NAME)
 
 
 def test_a_failure_is_not_kept(store: SecretStore, secretsmanager: "SecretsManagerClient") -> None:
@@ -262,13 +270,12 @@ def test_a_failure_is_not_kept(store: SecretStore, secretsmanager: "SecretsManag
 
 
 def test_a_failure_does_not_lose_what_is_kept(
-    store: SecretStore, secretsmanager: "SecretsManagerClient", clock: Clock
+    store: SecretStore, secrets: AwsService, clock: Clock
 ) -> None:
     store.read(NAME)
     clock.now += 10
-    with Stubber(secretsmanager) as stubber:
-        stubber.add_client_error("get_secret_value", "InternalServiceError")
-        with pytest.raises(SecretUnavailable):
-            store.reread(NAME)
+    secrets.wire = OneAnswer(refused("AccessDeniedException"))
+    with pytest.raises(SecretUnavailable):
+        store.reread(NAME)
 
     assert store.read(NAME) == "first"

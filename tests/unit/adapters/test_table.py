@@ -1,20 +1,14 @@
 """The table: all or nothing, refusals with what stands there, patience with a bound."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-)
-from botocore.stub import Stubber
+from tests.unit.wires import OneAnswer, Script, refused, service
 
+from filegate.adapters.aws_service import DYNAMODB, AwsRefused, AwsService, AwsUnavailable, Reply
 from filegate.adapters.table import (
     ConditionsFailed,
     Delete,
@@ -28,9 +22,6 @@ from filegate.adapters.table import (
     Value,
     Write,
 )
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 A, B, C = (Key("TENANT#acme", f"FILE#{letter}") for letter in "abc")
 ABSENT = "attribute_not_exists(pk)"
@@ -74,51 +65,35 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def table(dynamodb: "DynamoDBClient") -> Table:
+def table(dynamodb: AwsService) -> Table:
     return Table(dynamodb, "filegate")
 
 
 @pytest.fixture
-def stubber(dynamodb: "DynamoDBClient") -> Iterator[Stubber]:
-    with Stubber(dynamodb) as stubber:
-        yield stubber
+def script(dynamodb: AwsService) -> Script:
+    script = Script()
+    dynamodb.wire = script
+    return script
 
 
-def cancel(stubber: Stubber, *reasons: Mapping[str, Any]) -> None:
+def cancel(script: Script, *reasons: Mapping[str, Any]) -> None:
     """The next transaction is cancelled for these reasons."""
-    stubber.add_client_error(
-        "transact_write_items",
-        "TransactionCanceledException",
-        "Transaction cancelled",
-        http_status_code=400,
-        modeled_fields={"CancellationReasons": list(reasons)},
+    script.refuse(
+        "TransactWriteItems", "TransactionCanceledException", CancellationReasons=list(reasons)
     )
 
 
+LOST = AwsUnavailable("ReadTimeoutError")
+UNSENT = AwsUnavailable("ConnectTimeoutError", unsent=True)
 NONE = {"Code": "None"}
 CONFLICT = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 FAILED = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
 WRITES: list[Write] = [Put(item(A), ABSENT), Delete(B)]
 
 
-class Down:
-    """A client every call of which ends in one error."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-        self.calls = 0
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        def call(**_arguments: object) -> None:
-            self.calls += 1
-            raise self._error
-
-        return call
-
-
-def down(error: Exception) -> tuple[Table, Down]:
-    client = Down(error)
-    return Table(cast("DynamoDBClient", client), "filegate"), client
+def down(reply: Reply | AwsUnavailable) -> tuple[Table, OneAnswer]:
+    wire = OneAnswer(reply)
+    return Table(service(DYNAMODB, wire), "filegate"), wire
 
 
 OPERATIONS: dict[str, Callable[[Table], object]] = {
@@ -131,16 +106,6 @@ OPERATIONS: dict[str, Callable[[Table], object]] = {
     "transact": lambda table: table.transact(WRITES),
 }
 operations = pytest.mark.parametrize("call", OPERATIONS.values(), ids=OPERATIONS.keys())
-
-
-def client_error(code: str, status: int) -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": metadata(status)}, "Operation"
-    )
-
-
-def metadata(status: int) -> Any:  # noqa: ANN401 - botocore's own shape
-    return {"HTTPStatusCode": status}
 
 
 class TestReading:
@@ -166,33 +131,33 @@ class TestReading:
         assert table.get_many([C, B, A]) == [item(C), None, item(A)]
 
     def test_unprocessed_keys_are_asked_for_again(
-        self, table: Table, stubber: Stubber, clock: Clock
+        self, table: Table, script: Script, clock: Clock
     ) -> None:
         raw = {"pk": {"S": A.pk}, "sk": {"S": A.sk}}
         rest = {"pk": {"S": B.pk}, "sk": {"S": B.sk}}
-        stubber.add_response(
-            "batch_get_item",
+        script.answer(
+            "BatchGetItem",
             {
                 "Responses": {"filegate": [raw]},
                 "UnprocessedKeys": {"filegate": {"Keys": [rest], "ConsistentRead": True}},
             },
         )
-        stubber.add_response(
-            "batch_get_item",
+        script.answer(
+            "BatchGetItem",
             {"Responses": {"filegate": [rest]}},
             {"RequestItems": {"filegate": {"Keys": [rest], "ConsistentRead": True}}},
         )
 
         assert table.get_many([B, A]) == [item(B), item(A)]
         assert len(clock.slept) == 1
-        stubber.assert_no_pending_responses()
+        script.assert_done()
 
     def test_keys_that_stay_unprocessed_are_no_answer(
-        self, dynamodb: "DynamoDBClient", stubber: Stubber, clock: Clock
+        self, dynamodb: AwsService, script: Script, clock: Clock
     ) -> None:
         rest = {"filegate": {"Keys": [{"pk": {"S": A.pk}, "sk": {"S": A.sk}}]}}
         for _ in range(200):
-            stubber.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": rest})
+            script.answer("BatchGetItem", {"Responses": {}, "UnprocessedKeys": rest})
 
         with pytest.raises(TableBusy):
             Table(dynamodb, "filegate", patience=1.0).get_many([A])
@@ -241,30 +206,21 @@ class TestReading:
         assert list(table.query(A.pk, "FILE#", after=B).items) == [item(C)]
 
     @pytest.mark.parametrize(
-        ("operation", "call"),
+        "call",
         [
-            ("get_item", lambda table: table.get(A)),
-            ("query", lambda table: table.query(A.pk, "FILE#")),
-            ("batch_get_item", lambda table: table.get_many([A])),
+            lambda table: table.get(A),
+            lambda table: table.query(A.pk, "FILE#"),
+            lambda table: table.get_many([A]),
         ],
+        ids=["get", "query", "get_many"],
     )
-    def test_reads_are_strongly_consistent(
-        self, operation: str, call: Callable[[Table], object]
-    ) -> None:
-        asked: list[Mapping[str, Any]] = []
+    def test_reads_are_strongly_consistent(self, call: Callable[[Table], object]) -> None:
+        table, wire = down(Reply(200, b'{"Items": [], "Responses": {}}'))
 
-        class Client:
-            def __getattr__(self, name: str) -> Callable[..., Any]:
-                def answer(**arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-                    assert name == operation
-                    asked.append(arguments.get("RequestItems", {"": arguments}))
-                    return {"Items": [], "Responses": {}}
+        call(table)
 
-                return answer
-
-        call(Table(cast("DynamoDBClient", Client()), "filegate"))
-
-        assert [entry["ConsistentRead"] for entry in asked[0].values()] == [True]
+        asked = wire.sent[0].get("RequestItems", {"": wire.sent[0]})
+        assert [entry["ConsistentRead"] for entry in asked.values()] == [True]
 
 
 class TestDue:
@@ -291,14 +247,14 @@ class TestDue:
     ) -> None:
         assert list(table.due(shard, until)) == keys
 
-    def test_every_page_is_read(self, table: Table, stubber: Stubber) -> None:
+    def test_every_page_is_read(self, table: Table, script: Script) -> None:
         raw = [{"pk": {"S": key.pk}, "sk": {"S": key.sk}} for key in (A, B, C)]
-        stubber.add_response("query", {"Items": raw[:1], "LastEvaluatedKey": raw[0]})
-        stubber.add_response("query", {"Items": [], "LastEvaluatedKey": raw[1]})
-        stubber.add_response("query", {"Items": raw[2:]})
+        script.answer("Query", {"Items": raw[:1], "LastEvaluatedKey": raw[0]})
+        script.answer("Query", {"Items": [], "LastEvaluatedKey": raw[1]})
+        script.answer("Query", {"Items": raw[2:]})
 
         assert list(table.due("DUE#01", 1)) == [A, C]
-        stubber.assert_no_pending_responses()
+        script.assert_done()
 
 
 class TestTransact:
@@ -356,52 +312,44 @@ class TestTransact:
 
     @pytest.mark.parametrize("code", TRANSIENT_REASONS)
     def test_a_collision_is_tried_again(
-        self, table: Table, stubber: Stubber, clock: Clock, code: str
+        self, table: Table, script: Script, clock: Clock, code: str
     ) -> None:
         for _ in range(3):
-            cancel(stubber, NONE, {"Code": code})
-        stubber.add_response("transact_write_items", {})
+            cancel(script, NONE, {"Code": code})
+        script.answer("TransactWriteItems", {})
 
         table.transact(WRITES)
 
-        stubber.assert_no_pending_responses()
+        script.assert_done()
         assert len(clock.slept) == 3
 
     @pytest.mark.parametrize("code", TRANSIENT_CODES)
     def test_throttling_is_waited_out(
-        self, table: Table, stubber: Stubber, clock: Clock, code: str
+        self, table: Table, script: Script, clock: Clock, code: str
     ) -> None:
-        stubber.add_client_error("transact_write_items", code, http_status_code=400)
-        stubber.add_response("transact_write_items", {})
+        script.refuse("TransactWriteItems", code)
+        script.answer("TransactWriteItems", {})
 
         table.transact(WRITES)
 
-        stubber.assert_no_pending_responses()
+        script.assert_done()
         assert len(clock.slept) == 1
 
     def test_the_same_writes_are_sent_again(
-        self, table: Table, stubber: Stubber, clock: Clock
+        self, table: Table, script: Script, clock: Clock
     ) -> None:
-        sent: list[object] = []
-        client = stubber.client
-        client.meta.events.register(
-            "provide-client-params.dynamodb.TransactWriteItems",
-            lambda params, **_: sent.append(params["TransactItems"]),
-        )
-        cancel(stubber, CONFLICT, NONE)
-        stubber.add_response("transact_write_items", {})
+        cancel(script, CONFLICT, NONE)
+        script.answer("TransactWriteItems", {})
 
         table.transact(WRITES)
 
-        assert len(sent) == 2
-        assert sent[0] == sent[1]
+        assert len(script.sent) == 2
+        assert script.sent[0] == script.sent[1]
         assert clock.slept
 
-    def test_patience_has_a_bound(
-        self, dynamodb: "DynamoDBClient", stubber: Stubber, clock: Clock
-    ) -> None:
+    def test_patience_has_a_bound(self, dynamodb: AwsService, script: Script, clock: Clock) -> None:
         for _ in range(2_000):
-            cancel(stubber, CONFLICT, NONE)
+            cancel(script, CONFLICT, NONE)
 
         with pytest.raises(TableBusy):
             Table(dynamodb, "filegate", patience=2.0).transact(WRITES)
@@ -412,10 +360,10 @@ class TestTransact:
         assert len(set(clock.slept)) > 1
 
     def test_a_condition_counts_more_than_a_collision(
-        self, table: Table, stubber: Stubber, clock: Clock
+        self, table: Table, script: Script, clock: Clock
     ) -> None:
         raw = {"pk": {"S": B.pk}, "sk": {"S": B.sk}, "available": {"N": "3"}}
-        cancel(stubber, CONFLICT, {**FAILED, "Item": raw})
+        cancel(script, CONFLICT, {**FAILED, "Item": raw})
 
         with pytest.raises(ConditionsFailed) as failure:
             table.transact(WRITES)
@@ -424,10 +372,10 @@ class TestTransact:
         assert clock.slept == []
 
     def test_a_collision_may_end_in_a_failed_condition(
-        self, table: Table, stubber: Stubber, clock: Clock
+        self, table: Table, script: Script, clock: Clock
     ) -> None:
-        cancel(stubber, CONFLICT, NONE)
-        cancel(stubber, FAILED, NONE)
+        cancel(script, CONFLICT, NONE)
+        cancel(script, FAILED, NONE)
 
         with pytest.raises(ConditionsFailed) as failure:
             table.transact(WRITES)
@@ -437,11 +385,11 @@ class TestTransact:
 
     @pytest.mark.parametrize("reasons", [[NONE, {"Code": "ValidationError"}], [NONE, NONE], [NONE]])
     def test_other_reasons_are_not_ours_to_judge(
-        self, table: Table, stubber: Stubber, clock: Clock, reasons: list[Mapping[str, Any]]
+        self, table: Table, script: Script, clock: Clock, reasons: list[Mapping[str, Any]]
     ) -> None:
-        cancel(stubber, *reasons)
+        cancel(script, *reasons)
 
-        with pytest.raises(ClientError, match="TransactionCanceledException"):
+        with pytest.raises(AwsRefused, match="TransactionCanceledException"):
             table.transact(WRITES)
         assert clock.slept == []
 
@@ -513,21 +461,19 @@ class TestUpdate:
 
     @pytest.mark.parametrize("code", TRANSIENT_CODES)
     def test_a_collision_is_tried_again(
-        self, table: Table, stubber: Stubber, clock: Clock, code: str
+        self, table: Table, script: Script, clock: Clock, code: str
     ) -> None:
-        stubber.add_client_error("update_item", code, http_status_code=400)
-        stubber.add_response("update_item", {})
+        script.refuse("UpdateItem", code)
+        script.answer("UpdateItem", {})
 
         table.update(Update(A, "SET #x = :x", values={":x": 1}))
 
-        stubber.assert_no_pending_responses()
+        script.assert_done()
         assert len(clock.slept) == 1
 
-    def test_patience_has_a_bound(
-        self, dynamodb: "DynamoDBClient", stubber: Stubber, clock: Clock
-    ) -> None:
+    def test_patience_has_a_bound(self, dynamodb: AwsService, script: Script, clock: Clock) -> None:
         for _ in range(2_000):
-            stubber.add_client_error("update_item", "TransactionConflictException")
+            script.refuse("UpdateItem", "TransactionConflictException")
 
         with pytest.raises(TableBusy):
             Table(dynamodb, "filegate", patience=1.0).update(
@@ -543,18 +489,17 @@ class TestOutOfReach:
     @pytest.mark.parametrize(
         "error",
         [
-            ReadTimeoutError(endpoint_url="https://dynamodb.test"),
-            ConnectTimeoutError(endpoint_url="https://dynamodb.test"),
-            EndpointConnectionError(endpoint_url="https://dynamodb.test"),
+            LOST,
+            UNSENT,
         ],
-        ids=lambda error: type(error).__name__,
+        ids=str,
     )
     def test_no_answer(
-        self, call: Callable[[Table], object], error: BotoCoreError, clock: Clock
+        self, call: Callable[[Table], object], error: AwsUnavailable, clock: Clock
     ) -> None:
         table, client = down(error)
 
-        with pytest.raises(TableUnavailable, match=type(error).__name__):
+        with pytest.raises(TableUnavailable, match=str(error)):
             call(table)
         assert client.calls == 2
         assert max(clock.slept) <= 0.3
@@ -562,15 +507,14 @@ class TestOutOfReach:
     @pytest.mark.parametrize(
         ("error", "calls"),
         [
-            (ReadTimeoutError(endpoint_url="https://dynamodb.test"), 1),
-            (client_error("InternalServerError", 500), 1),
-            (ConnectTimeoutError(endpoint_url="https://dynamodb.test"), 2),
-            (EndpointConnectionError(endpoint_url="https://dynamodb.test"), 2),
+            (LOST, 1),
+            (refused("InternalServerError", 500), 1),
+            (UNSENT, 2),
         ],
         ids=str,
     )
     def test_what_adds_is_sent_again_only_if_it_never_arrived(
-        self, error: Exception, calls: int, clock: Clock
+        self, error: Reply | AwsUnavailable, calls: int, clock: Clock
     ) -> None:
         table, client = down(error)
 
@@ -583,7 +527,7 @@ class TestOutOfReach:
     def test_an_error_of_the_service(
         self, call: Callable[[Table], object], status: int, clock: Clock
     ) -> None:
-        table, client = down(client_error("InternalServerError", status))
+        table, client = down(refused("InternalServerError", status))
 
         with pytest.raises(TableUnavailable, match="InternalServerError"):
             call(table)
@@ -596,9 +540,9 @@ class TestOutOfReach:
     def test_an_error_of_ours_is_not_hidden(
         self, call: Callable[[Table], object], code: str
     ) -> None:
-        table, client = down(client_error(code, 400))
+        table, client = down(refused(code, 400))
 
-        with pytest.raises(ClientError, match=code):
+        with pytest.raises(AwsRefused, match=code):
             call(table)
         assert client.calls == 1
 
@@ -606,20 +550,11 @@ class TestOutOfReach:
     def test_throttling_with_a_status_of_the_service_is_waited_out(
         self, name: str, clock: Clock
     ) -> None:
-        table, client = down(client_error("ThrottlingException", 503))
+        table, client = down(refused("ThrottlingException", 503))
 
         with pytest.raises(TableBusy):
             OPERATIONS[name](table)
         assert client.calls == len(clock.slept) + 1 > 5
-
-
-def test_the_client_has_deadlines(dynamodb: "DynamoDBClient") -> None:
-    config: Any = dynamodb.meta.config
-
-    assert config.connect_timeout <= 2
-    assert config.read_timeout <= 5
-    # Which call may be sent again, Table knows and botocore does not.
-    assert config.retries["total_max_attempts"] == 1
 
 
 def test_a_failure_names_its_items() -> None:
@@ -636,15 +571,7 @@ def test_a_page_is_a_sequence(table: Table) -> None:
 
 @pytest.mark.parametrize("code", TRANSIENT_CODES)
 def test_a_throttled_read_is_busy_and_no_mystery(code: str) -> None:
-    class Throttled:
-        def get_item(self, **_: object) -> None:
-            raise ClientError(
-                {
-                    "Error": {"Code": code, "Message": ""},
-                    "ResponseMetadata": {"HTTPStatusCode": 400},  # type: ignore[typeddict-item]
-                },
-                "GetItem",
-            )
+    table, _ = down(refused(code))
 
     with pytest.raises(TableBusy):
-        Table(cast("DynamoDBClient", Throttled()), "table").get(A)
+        table.get(A)

@@ -1,12 +1,10 @@
 """EventBridge: where billing systems listen. The only module that knows its wire."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from filegate.adapters.aws_service import EVENTBRIDGE, AwsRefused, AwsService, AwsUnavailable
 
 BATCH: Final = 10
 """Events in one call (AWS: PutEvents)."""
@@ -17,28 +15,18 @@ class EventBusUnavailable(Exception):
     """EventBridge did not answer, or refused the call: whether it took the events is unknown."""
 
 
-class EventBridgeClient(Protocol):
-    """What of boto3's client is used."""
-
-    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:  # noqa: N803
-        """Put events on buses (AWS: PutEvents)."""
-
-
-def create_client() -> EventBridgeClient:
-    """An EventBridge client with short deadlines."""
-    client: EventBridgeClient = boto3.client(
-        "events",
-        config=Config(
-            connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
-        ),
-    )
-    return client
+def create_client() -> AwsService:
+    """EventBridge, with short deadlines. Raises EventBusUnavailable."""
+    try:
+        return AwsService.connect(EVENTBRIDGE, connect_timeout=1, read_timeout=3, attempts=2)
+    except AwsUnavailable as failure:
+        raise EventBusUnavailable(str(failure)) from None
 
 
 class EventBus:
     """Publishes CloudEvents on one bus: the whole event in `detail`, its type in `detail-type`."""
 
-    def __init__(self, client: EventBridgeClient, name: str) -> None:
+    def __init__(self, client: AwsService, name: str) -> None:
         self._client = client
         self._name = name
 
@@ -58,7 +46,9 @@ class EventBus:
             for event in events
         ]
         try:
-            answer = self._client.put_events(Entries=entries)
-        except (BotoCoreError, ClientError) as error:
-            raise EventBusUnavailable(type(error).__name__) from error
+            answer = self._client.call("PutEvents", {"Entries": entries})
+        except AwsRefused as error:
+            raise EventBusUnavailable(error.code) from error
+        except AwsUnavailable as error:
+            raise EventBusUnavailable(str(error)) from error
         return ["ErrorCode" not in entry for entry in answer["Entries"]]

@@ -6,14 +6,9 @@ A value is kept in this process's memory and nowhere else.
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+from filegate.adapters.aws_service import SECRETS_MANAGER, AwsRefused, AwsService, AwsUnavailable
 
 KEEP: Final = 300.0
 """Seconds a value is used before it is read again."""
@@ -31,15 +26,12 @@ class SecretMissing(SecretUnavailable):
     """The service answers, and has no text under this name: nobody made it, or it is deleted."""
 
 
-def create_client() -> "SecretsManagerClient":
-    """A Secrets Manager client with short deadlines."""
-    client: SecretsManagerClient = boto3.client(
-        "secretsmanager",
-        config=Config(
-            connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
-        ),
-    )
-    return client
+def create_client() -> AwsService:
+    """Secrets Manager, with short deadlines. Raises SecretUnavailable."""
+    try:
+        return AwsService.connect(SECRETS_MANAGER, connect_timeout=1, read_timeout=2, attempts=2)
+    except AwsUnavailable as failure:
+        raise SecretUnavailable(str(failure)) from None
 
 
 @dataclass(frozen=True)
@@ -56,7 +48,7 @@ class SecretStore:
     Of many threads that want a value at once, one reads it and the others wait for that.
     """
 
-    def __init__(self, client: "SecretsManagerClient") -> None:
+    def __init__(self, client: AwsService) -> None:
         self._client = client
         self._kept: dict[str, _Kept] = {}
         self._previous: dict[str, str | None] = {}
@@ -131,15 +123,16 @@ class SecretStore:
 
     def _get(self, name: str, **version: str) -> str:
         try:
-            return self._client.get_secret_value(SecretId=name, **version)["SecretString"]
+            answer = self._client.call("GetSecretValue", {"SecretId": name, **version})
+            return str(answer["SecretString"])
         except KeyError as error:
             raise SecretMissing("the secret is no text") from error
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                raise SecretMissing(type(error).__name__) from error
-            raise SecretUnavailable(type(error).__name__) from error
-        except BotoCoreError as error:
-            raise SecretUnavailable(type(error).__name__) from error
+        except AwsRefused as error:
+            if error.code in _MISSING:
+                raise SecretMissing(error.code) from error
+            raise SecretUnavailable(error.code) from error
+        except AwsUnavailable as error:
+            raise SecretUnavailable(str(error)) from error
 
 
 def _is_young(kept: _Kept) -> bool:

@@ -8,20 +8,10 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-)
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+from filegate.adapters.aws_service import DYNAMODB, AwsRefused, AwsService, AwsUnavailable
 
 Value: TypeAlias = "str | int | bool | None"
 Item: TypeAlias = Mapping[str, Value]
@@ -123,20 +113,15 @@ class Page:
     last: Key | None
 
 
-def create_client() -> "DynamoDBClient":
-    """A DynamoDB client with deadlines that leave a Lambda time to answer truthfully.
+def create_client() -> AwsService:
+    """DynamoDB, with deadlines that leave a Lambda time to answer truthfully.
 
-    It tries once: which call may be sent again, Table knows and botocore does not.
+    It tries once: which call may be sent again, Table knows. Raises TableUnavailable.
     """
-    client: DynamoDBClient = boto3.client(
-        "dynamodb",
-        config=Config(
-            connect_timeout=1,
-            read_timeout=3,
-            retries={"mode": "standard", "total_max_attempts": 1},
-        ),
-    )
-    return client
+    try:
+        return AwsService.connect(DYNAMODB, connect_timeout=1, read_timeout=3)
+    except AwsUnavailable as failure:
+        raise TableUnavailable(str(failure), unsent=True) from None
 
 
 class Table:
@@ -146,7 +131,7 @@ class Table:
     asked too much at once.
     """
 
-    def __init__(self, client: "DynamoDBClient", name: str, patience: float = 3.0) -> None:
+    def __init__(self, client: AwsService, name: str, patience: float = 3.0) -> None:
         """`patience`: seconds to go on retrying writes that collide with other writers."""
         self._client = client
         self._name = name
@@ -159,7 +144,7 @@ class Table:
     def get(self, key: Key) -> Item | None:
         """Read one item, strongly consistent; None if there is none."""
         answer = self._read(
-            "get_item", TableName=self._name, Key=_marshal_key(key), ConsistentRead=True
+            "GetItem", TableName=self._name, Key=_marshal_key(key), ConsistentRead=True
         )
         item = answer.get("Item")
         return None if item is None else _unmarshal(item)
@@ -171,7 +156,7 @@ class Table:
             self._name: {"Keys": [_marshal_key(key) for key in keys], "ConsistentRead": True}
         }
         for _ in self._tries():
-            answer = self._read("batch_get_item", RequestItems=pending)
+            answer = self._read("BatchGetItem", RequestItems=pending)
             for raw in answer["Responses"].get(self._name, ()):
                 item = _unmarshal(raw)
                 found[_key_of(item)] = item
@@ -216,7 +201,7 @@ class Table:
             arguments["Limit"] = limit
         if after is not None:
             arguments["ExclusiveStartKey"] = _marshal_key(after)
-        answer = self._read("query", **arguments)
+        answer = self._read("Query", **arguments)
         last = answer.get("LastEvaluatedKey")
         return Page(
             [_unmarshal(item) for item in answer["Items"]],
@@ -252,7 +237,7 @@ class Table:
             "ExpressionAttributeValues": _marshal({":shard": shard, ":until": until}),
         }
         while True:
-            answer = self._read("query", **arguments)
+            answer = self._read("Query", **arguments)
             yield from (_key_of(_unmarshal(item)) for item in answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
@@ -265,11 +250,11 @@ class Table:
         repeatable = update.condition is not None
         for _ in self._tries():
             try:
-                self._insist("update_item", repeatable=repeatable, **arguments)
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
+                self._insist("UpdateItem", repeatable=repeatable, **arguments)
+            except AwsRefused as error:
+                code = error.code
                 if code == "ConditionalCheckFailedException":
-                    old = cast("Mapping[str, Any]", error.response).get("Item")
+                    old = error.answer.get("Item")
                     raise ConditionsFailed({0: _unmarshal(old) if old else None}) from None
                 if code not in _TRANSIENT:
                     raise
@@ -284,17 +269,15 @@ class Table:
         """Carry out all writes or none.
 
         Raises ConditionsFailed if a condition did not hold, TableBusy if other writers kept
-        colliding. botocore does not retry `TransactionConflict` (aws-facts 4), so it is done
-        here, with jitter and a deadline; a collision has no effect, so a retry cannot double it.
+        colliding. A collision (`TransactionConflict`, which AWS's own clients do not retry either,
+        aws-facts 4) has no effect: the writes are sent again, with jitter and a deadline.
         """
         requests = [{_VERBS[type(write)]: self._named(write)} for write in writes]
         token = uuid4().hex  # One for all tries: a try that took effect unseen is not done again.
         for _ in self._tries():
             try:
-                self._insist(
-                    "transact_write_items", TransactItems=requests, ClientRequestToken=token
-                )
-            except ClientError as error:
+                self._insist("TransactWriteItems", TransactItems=requests, ClientRequestToken=token)
+            except AwsRefused as error:
                 self._raise_unless_transient(error)
             else:
                 return
@@ -312,13 +295,13 @@ class Table:
         return {"TableName": self._name, **_request(write)}
 
     @staticmethod
-    def _raise_unless_transient(error: ClientError) -> None:
-        code = error.response["Error"]["Code"]
+    def _raise_unless_transient(error: AwsRefused) -> None:
+        code = error.code
         if code != "TransactionCanceledException":
             if code in _TRANSIENT:
                 return
             raise error
-        reasons = cast("Mapping[str, Any]", error.response).get("CancellationReasons", [])
+        reasons = error.answer.get("CancellationReasons", [])
         failed = {
             position: _unmarshal(reason["Item"]) if reason.get("Item") else None
             for position, reason in enumerate(reasons)
@@ -332,8 +315,8 @@ class Table:
     def _read(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
         try:
             return self._insist(operation, **arguments)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _TRANSIENT:
+        except AwsRefused as error:
+            if error.code in _TRANSIENT:
                 raise TableBusy from error
             raise
 
@@ -355,15 +338,12 @@ class Table:
 
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
         try:
-            return getattr(self._client, operation)(**arguments)
-        except BotoCoreError as error:
-            unsent = isinstance(error, (ConnectTimeoutError, EndpointConnectionError))
-            raise TableUnavailable(type(error).__name__, unsent=unsent) from error
-        except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = error.response["Error"]["Code"]
-            if status >= 500 and code not in _TRANSIENT:
-                raise TableUnavailable(code) from error
+            return self._client.call(operation, arguments)
+        except AwsUnavailable as failure:
+            raise TableUnavailable(str(failure), unsent=failure.unsent) from failure
+        except AwsRefused as error:
+            if error.failed and error.code not in _TRANSIENT:
+                raise TableUnavailable(error.code) from error
             raise
 
 
