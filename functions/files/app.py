@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from filegate.batch_inputs import is_batch_input
 from filegate.chunks import Chunk, SessionRefused
 from filegate.edge.cors import for_pages
+from filegate.edge.files_wiring import FilesWiring
 from filegate.edge.logs import LOGGER
 from filegate.edge.requests import Request
 from filegate.edge.responses import (
@@ -20,7 +21,6 @@ from filegate.edge.responses import (
     answer_text,
 )
 from filegate.edge.rest_function import RestFunction
-from filegate.edge.upstream_wiring import UpstreamWiring
 from filegate.errors import ROUTE_UNKNOWN, SESSION_UNKNOWN, StatusError, token_cannot
 from filegate.multipart import read_parts
 from filegate.pages import open_position, read_page_size, seal_position
@@ -33,7 +33,7 @@ from filegate.wire import NewFile, read_metadata
 
 function = RestFunction()
 app, metrics = function.app, function.metrics
-wiring = UpstreamWiring.from_environment()
+wiring = FilesWiring.from_environment()
 
 _DOWNLOAD = ":download"
 _LISTED = "files"

@@ -7,12 +7,12 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from filegate.edge.janitor_wiring import JanitorWiring
 from filegate.edge.logs import LOGGER
-from filegate.edge.upstream_wiring import UpstreamWiring
 from filegate.instants import parse_rfc3339
 
 metrics = Metrics()
-wiring = UpstreamWiring.from_environment()
+wiring = JanitorWiring.from_environment()
 
 _TIME_TO_STOP = 10_000
 """Milliseconds before the deadline at which no new batch is begun."""

@@ -12,7 +12,7 @@ from filegate.edge.logs import LOGGER
 from filegate.edge.requests import Request
 from filegate.edge.responses import answer_json, answer_open_upload
 from filegate.edge.rest_function import RestFunction
-from filegate.edge.upstream_wiring import UpstreamWiring
+from filegate.edge.stores_wiring import StoresWiring
 from filegate.errors import ROUTE_UNKNOWN, StatusError
 from filegate.holdings import Kind
 from filegate.multipart import read_parts
@@ -34,7 +34,7 @@ from filegate.upload_requests import Protocol, protocol_of
 
 function = RestFunction()
 app, metrics = function.app, function.metrics
-wiring = UpstreamWiring.from_environment()
+wiring = StoresWiring.from_environment()
 
 _UPLOAD = "uploadToFileSearchStore"
 _RAG_UPLOAD = "uploadToRagStore"

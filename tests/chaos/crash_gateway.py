@@ -34,9 +34,12 @@ from filegate.adapters.table import Table
 from filegate.adapters.upstream import Upstream
 from filegate.adapters.upstream_stream import UpstreamStream
 from filegate.edge.admin_wiring import AdminWiring
+from filegate.edge.files_wiring import FilesWiring
 from filegate.edge.generate_wiring import GenerateWiring
+from filegate.edge.janitor_wiring import JanitorWiring
 from filegate.edge.logs import LOGGER
 from filegate.edge.reconciliation_wiring import ReconciliationWiring
+from filegate.edge.stores_wiring import StoresWiring
 from filegate.edge.upstream_wiring import UpstreamWiring
 from filegate.edge.wiring import Wiring
 from filegate.settings import Settings
@@ -83,6 +86,16 @@ class _UpstreamParts(_Parts, UpstreamWiring):
         client = httpx.Client(base_url=self.settings.upstream_url, transport=transport)
         return Upstream(client, self.project_keys.in_turn, self.project_health.note)
 
+
+class _FilesParts(_UpstreamParts, FilesWiring):
+    pass
+
+
+class _StoresParts(_UpstreamParts, StoresWiring):
+    pass
+
+
+class _JanitorParts(_UpstreamParts, JanitorWiring):
     @cached_property
     def _event_bus(self) -> EventBus:
         bus = CrashingBus(self._points, self._world.events)
@@ -106,12 +119,12 @@ class _ReconcilerParts(_UpstreamParts, ReconciliationWiring):
 
 
 _PARTS: Final[Mapping[str, type[_Parts]]] = {
-    "files": _UpstreamParts,
-    "stores": _UpstreamParts,
+    "files": _FilesParts,
+    "stores": _StoresParts,
     "generate": _GenerateParts,
     "sessions": _Parts,
     "admin": _AdminParts,
-    "janitor": _UpstreamParts,
+    "janitor": _JanitorParts,
     "reconciler": _ReconcilerParts,
 }
 

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from filegate.admin_credential import AdminCredential
 from filegate.edge.reconciliation_wiring import ReconciliationWiring
+from filegate.edge.tenant_wiring import TenantWiring
 from filegate.holdings import Kind
 from filegate.idempotency import Idempotency
 from filegate.inventory import Inventory
@@ -16,8 +17,8 @@ from filegate.tenant_registry import TenantRegistry
 from filegate.usage_reports import UsageReports
 
 
-class AdminWiring(ReconciliationWiring):
-    """All parts, and those that change tenants, keys and projects."""
+class AdminWiring(ReconciliationWiring, TenantWiring):
+    """What changes tenants, keys and projects, and what reports on them."""
 
     @cached_property
     def admin_credential(self) -> AdminCredential:

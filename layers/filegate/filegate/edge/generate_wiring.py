@@ -15,14 +15,14 @@ from filegate.adapters.upstream_stream import (
 from filegate.batches import Batches
 from filegate.caches import Caches
 from filegate.downloads import Downloads
-from filegate.edge.upstream_wiring import UpstreamWiring
+from filegate.edge.content_wiring import ContentWiring
 from filegate.instants import Instant
 from filegate.model_calls import ModelCalls
 from filegate.usage import ModelUsage
 
 
-class GenerateWiring(UpstreamWiring):
-    """All parts, and those that stream."""
+class GenerateWiring(ContentWiring):
+    """What calls models, downloads, and keeps caches and batches."""
 
     @cached_property
     def model_calls(self) -> ModelCalls:

@@ -7,7 +7,7 @@ from filegate.reconciliation import Reconciliation
 
 
 class ReconciliationWiring(UpstreamWiring):
-    """All parts, and what compares."""
+    """What compares."""
 
     @cached_property
     def reconciliation(self) -> Reconciliation:
