@@ -48,6 +48,8 @@ class WireModel(BaseModel):
         alias_generator=AliasGenerator(
             validation_alias=_either_spelling, serialization_alias=to_camel
         ),
+        # Most requests bring no message at all: a cold start does not build what reads them.
+        defer_build=True,
         extra="allow",
         frozen=True,
         populate_by_name=True,

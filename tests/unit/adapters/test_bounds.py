@@ -230,7 +230,7 @@ def test_an_aws_service_that_is_silent_is_asked_twice_within_a_functions_time(
     monkeypatch.setattr("filegate.adapters.table.time", clock)
     create, call, failure = AWS[name]
     client = create()
-    waits = client.wire.timeout
+    waits = client.wire
     client.wire = OneAnswer(AwsUnavailable("ReadTimeoutError"))
     with pytest.raises(failure):
         call(client)
