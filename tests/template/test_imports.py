@@ -49,7 +49,7 @@ FORBIDDEN: Final[Mapping[str, Sequence[str]]] = {
     "reconciler": (*AWS_CLIENTS, "starlette", "uvicorn", *MODELS, *UPLOADS, *STORES, *CONTENT),
     # Its reports know operations and hours by their names.
     "admin": (
-        *(*AWS_CLIENTS, "starlette", "uvicorn", *UPLOADS, *STORES, *CONTENT),
+        *(*AWS_CLIENTS, "starlette", "uvicorn", *UPLOADS, *STORES, "filegate.batch_inputs"),
         *("filegate.janitor", "filegate.loose_ends", "filegate.caches", "filegate.batches"),
     ),
 }
