@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from bench.stack import LocalStack
 from bench.units import Index, Item, Units, get_units, query_units, write_units
-from filegate.adapters.aws_service import DYNAMODB, AwsService, AwsUnavailable, Dialect
+from filegate.adapters.aws_service import (
+    DYNAMODB,
+    SECRETS_MANAGER,
+    AwsService,
+    AwsUnavailable,
+    Dialect,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -81,8 +87,10 @@ class Recorder:
 
         def heard(dialect: Dialect, **settings: Any) -> AwsService:  # noqa: ANN401 - as it has them
             service = connect(dialect, **settings)
-            listen = self._listen if dialect is DYNAMODB else self._listen_to_secrets
-            vars(service)["call"] = listen(service.call)
+            if dialect is DYNAMODB:
+                vars(service)["call"] = self._listen(service.call)
+            elif dialect is SECRETS_MANAGER:
+                vars(service)["call"] = self._listen_to_secrets(service.call)
             return service
 
         setattr(AwsService, "connect", heard)  # noqa: B010 - as tests do; mypy forbids the plain way

@@ -1,7 +1,7 @@
 """AWS services that speak JSON: a call is one signed POST, its answer one JSON object.
 
 In place of boto3's clients, which cost four times as much for each call and most of a cold start
-(docs/decisions/0027). What they do besides is left to who calls: nothing is validated before it is
+(docs/decisions/0026). What they do besides is left to who calls: nothing is validated before it is
 sent, and nothing is sent again but what `attempts` says.
 """
 
@@ -101,7 +101,7 @@ class HttpWire:
     """Kept connections to one endpoint, for any number of threads.
 
     Of Python's own HTTP client: urllib3 carries the same for half as much again of each call, and
-    a fifth of a cold start (docs/decisions/0027).
+    a fifth of a cold start (docs/decisions/0026).
     """
 
     def __init__(self, url: str, connect_timeout: float, read_timeout: float) -> None:
