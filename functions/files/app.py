@@ -28,7 +28,13 @@ from filegate.records import FileRecord
 from filegate.sessions import GRANULARITY
 from filegate.tenants import FILES_READ, FILES_WRITE, OWN_FILES, Tenant
 from filegate.token_requests import answer_of, mint, read_token_request
-from filegate.upload_requests import Protocol, protocol_of, read_start, whole_request
+from filegate.upload_requests import (
+    Protocol,
+    protocol_of,
+    read_start,
+    require_size,
+    whole_request,
+)
 from filegate.wire import NewFile, read_metadata
 
 function = RestFunction()
@@ -83,6 +89,7 @@ def _send_whole(version: str, request: Request, protocol: Protocol) -> Response[
             mime_type = headers.get("x-goog-upload-header-content-type") or headers.get(
                 "content-type"
             )
+        require_size(headers, len(content))
         announced = whole_request(metadata, mime_type, len(content))
         sha256 = None
         if is_batch_input(announced.mime_type, len(content)):

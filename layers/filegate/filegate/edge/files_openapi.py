@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from filegate.answers import EVENT_STREAM
 from filegate.edge.files_resources import Resource
 from filegate.edge.files_routes import (
     BYTES,
@@ -120,7 +121,7 @@ def _forget_defaults(schema: dict[str, Any]) -> None:
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    parameters = [_path_parameter(name) for name in _PATH_PARAMETER.findall(route.path)]
+    parameters = [_path_parameter(name, route) for name in _PATH_PARAMETER.findall(route.path)]
     parameters += [_parameter(one) for one in route.parameters]
     operation: dict[str, Any] = {
         "operationId": route.operation,
@@ -129,7 +130,11 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": parameters,
     }
     if route.body is not None:
-        content = {kind: {"schema": _body(kind, form)} for kind, form in route.body.items()}
+        content: dict[str, dict[str, Any]] = {
+            kind: {"schema": _body(kind, form)} for kind, form in route.body.items()
+        }
+        if route.example is not None:
+            content[JSON]["example"] = route.example
         operation["requestBody"] = {"required": _needs_body(route), "content": content}
     where = _BY_UPSTREAM if route.upstream_refuses else _BY_GATEWAY
     refused = refusals({*ALWAYS, *route.refused}, where)
@@ -174,7 +179,11 @@ def _body(kind: str, form: type[BaseModel] | None) -> Mapping[str, Any]:
 def _answer(answer: Answer) -> dict[str, Any]:
     said: dict[str, Any] = {
         "description": answer.says,
-        "content": {kind: {"schema": _form(kind, form)} for kind, form in answer.forms.items()},
+        # Of events OpenAPI 3.1 cannot say what is in each: a type without a schema.
+        "content": {
+            kind: {} if kind == EVENT_STREAM else {"schema": _form(kind, form)}
+            for kind, form in answer.forms.items()
+        },
     }
     if answer.headers:
         said["headers"] = {
@@ -195,11 +204,12 @@ def _reference(model: type[BaseModel]) -> Mapping[str, Any]:
     return {"$ref": _REFERENCE.format(model=model.__name__)}
 
 
-def _path_parameter(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", "minLength": 1}
+def _path_parameter(name: str, route: Route) -> dict[str, Any]:
+    parameter: dict[str, Any] = {"name": name, "in": "path", "required": True}
     if name == "version":
-        schema = {"type": "string", "enum": sorted(VERSIONS)}
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+        return {**parameter, "schema": {"type": "string", "enum": sorted(VERSIONS)}}
+    parameter["schema"] = {"type": "string", "minLength": 1}
+    return {**parameter, "example": route.model} if name == "model" else parameter
 
 
 def _parameter(one: Parameter) -> dict[str, Any]:

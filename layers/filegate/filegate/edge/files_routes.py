@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from filegate.answers import EVENT_STREAM
 from filegate.batches import ACTIONS
 from filegate.edge.admin_resources import UsageResource
 from filegate.edge.admin_routes import ROUTES as ADMIN_ROUTES
@@ -99,6 +100,10 @@ class Route:
     """Codes besides those that any method may be refused with."""
     credentials: tuple[Credential, ...] = (Credential.KEY, Credential.KEY_IN_QUERY)
     needs_credential: bool = True
+    example: Mapping[str, object] | None = None
+    """A JSON body that is good."""
+    model: str = "gemini-2.5-flash"
+    """What `{model}` may be, where the path has one."""
     upstream_refuses: bool = False
     """Whether upstream's own refusals pass, which are plain text on the upload server (wire 4)."""
 
@@ -117,7 +122,9 @@ def _ok(model: type[BaseModel]) -> tuple[Answer, ...]:
 
 def _pages(most: int | None) -> tuple[Parameter, ...]:
     says = "as many as upstream gives" if most is None else f"{most} at most; zero is 10"
-    size: dict[str, object] = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+    size: dict[str, object] = {"type": "integer", "minimum": 0}
+    if most is not None:
+        size["maximum"] = 999_999_999
     return (
         Parameter("pageSize", f"Resources a page: {says}.", size),
         _text("pageToken", "The nextPageToken of the page before, good for this list alone."),
@@ -138,7 +145,7 @@ _FORCE: Final = Parameter(
     "force", "Delete what has been processed, too.", {"type": "boolean", "default": False}
 )
 _ALT_MEDIA: Final = _one_of("alt", "Only media.", ("media",))
-_SIZE: Final = {"type": "string", "pattern": "^[0-9]{1,19}$"}
+_SIZE: Final = {"type": "string", "pattern": "^[0-9]{0,19}$"}
 _UPLOAD_HEADERS: Final = (
     Parameter(
         "X-Goog-Upload-URL",
@@ -175,13 +182,13 @@ _UPLOAD: Final = (
     Parameter(
         "X-Goog-Upload-Header-Content-Type",
         "The content's MIME type.",
-        {"type": "string", "pattern": "^[!-.0-~]+/[!-~]+$", "maxLength": 256},
+        {"type": "string", "pattern": "^$|^[!-.0-~]+/[ -~]+$"},
         "header",
     ),
     _one_of(
         "uploadType",
-        "As the header X-Goog-Upload-Protocol, for whole files only.",
-        ("media", "multipart"),
+        "As the header X-Goog-Upload-Protocol, for whole files; resumable beside the header only.",
+        ("media", "multipart", "raw", "resumable"),
     ),
 )
 _CHUNK: Final = (
@@ -197,8 +204,8 @@ _CHUNK: Final = (
     ),
     Parameter(
         "X-Goog-Upload-Offset",
-        "Bytes sent before this chunk; for `upload` alone.",
-        _SIZE,
+        "Bytes sent before this chunk, a whole number; read with `upload` alone.",
+        {"type": "string"},
         "header",
     ),
 )
@@ -247,6 +254,29 @@ def _chunks(operation: str, path: str, done: type[BaseModel]) -> Iterator[Route]
         )
 
 
+_CONTENT: Final = {"parts": [{"text": "Which animals are in this video?"}]}
+_CONTENTS: Final = {"contents": [_CONTENT]}
+_EMBEDDING_MODEL: Final = "gemini-embedding-001"
+_EMBEDDED: Final = {"model": f"models/{_EMBEDDING_MODEL}", "content": _CONTENT}
+_EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {
+    "generateContent": _CONTENTS,
+    "streamGenerateContent": _CONTENTS,
+    "countTokens": _CONTENTS,
+    "embedContent": {"content": _CONTENT},
+    "batchEmbedContents": {"requests": [_EMBEDDED]},
+    "batchGenerateContent": {
+        "batch": {
+            "displayName": "animals",
+            "inputConfig": {"requests": {"requests": [{"request": _CONTENTS}]}},
+        }
+    },
+    "asyncBatchEmbedContent": {
+        "batch": {
+            "displayName": "animals",
+            "inputConfig": {"requests": {"requests": [{"request": _EMBEDDED}]}},
+        }
+    },
+}
 _ANSWER_OF: Final[Mapping[str, type[BaseModel]]] = {
     "generateContent": GenerateContentResponse,
     "streamGenerateContent": GenerateContentResponse,
@@ -256,7 +286,7 @@ _ANSWER_OF: Final[Mapping[str, type[BaseModel]]] = {
 }
 _CALL: Final = (
     _one_of("alt", "`sse` streams server-sent events.", ("json", "sse")),
-    _one_of("prettyPrint", "Whether JSON is indented.", ("true", "false")),
+    Parameter("prettyPrint", "Whether JSON is indented.", {"type": "boolean"}),
 )
 
 
@@ -282,11 +312,13 @@ def _models() -> Iterator[Route]:
             "POST",
             f"{_MODEL}:{action}",
             "Call a model. Each file, cache and store that the body names has to be the caller's.",
-            (Answer({JSON: form, "text/event-stream": None}),),
+            (Answer({JSON: form, EVENT_STREAM: None}),),
             {JSON: None},
             _CALL,
             (413,),
             _TOKENS_TOO,
+            example=_EXAMPLES[action],
+            model=_model_of(action),
         )
     for action in sorted(ACTIONS):
         yield Route(
@@ -298,7 +330,13 @@ def _models() -> Iterator[Route]:
             {JSON: None},
             refused=(413,),
             credentials=_TOKENS_TOO,
+            example=_EXAMPLES[action],
+            model=_model_of(action),
         )
+
+
+def _model_of(action: str) -> str:
+    return _EMBEDDING_MODEL if "embed" in action.lower() else Route.model
 
 
 def _caches_and_batches() -> Iterator[Route]:
@@ -311,6 +349,7 @@ def _caches_and_batches() -> Iterator[Route]:
         {JSON: None},
         refused=(413,),
         credentials=_TOKENS_TOO,
+        example={"model": f"models/{Route.model}", "ttl": "600s", **_CONTENTS},
     )
     yield Route(
         "cachedContents.list",
@@ -339,6 +378,7 @@ def _caches_and_batches() -> Iterator[Route]:
         (_text("updateMask", "ttl or expireTime."),),
         (413,),
         _TOKENS_TOO,
+        example={"ttl": "3600s"},
     )
     yield Route(
         "cachedContents.delete",
@@ -362,9 +402,8 @@ def _caches_and_batches() -> Iterator[Route]:
         "batches.cancel",
         "POST",
         _BATCH + ":cancel",
-        "Ask for a batch to end early.",
+        "Ask for a batch to end early; a body is not read.",
         _ok(Empty),
-        {JSON: None},
         refused=(413,),
         credentials=_TOKENS_TOO,
     )
@@ -383,9 +422,7 @@ def _files() -> Iterator[Route]:
     yield _upload(
         "media.uploadResumable", "/resumable/upload/{version}/files", "a file", whole=UploadedFile
     )
-    yield from _chunks(
-        "media.chunk", "/upload/{version}/sessions/{session}", UploadedFile
-    )
+    yield from _chunks("media.chunk", "/upload/{version}/sessions/{session}", UploadedFile)
     yield from _chunks(
         "media.chunkOfBatchInput", "/upload/{version}/batchSessions/{session}", UploadedFile
     )
@@ -418,6 +455,7 @@ def _files() -> Iterator[Route]:
         (_text("x-goog-user-project", "The Google Cloud project that pays.", "header"),),
         (401,),
         (Credential.KEY, Credential.KEY_IN_QUERY, Credential.GOOGLE),
+        example={"uris": ["gs://bucket/video.mp4"]},
     )
     yield Route(
         "files.get",
@@ -468,6 +506,7 @@ def _files() -> Iterator[Route]:
         "Make a token for a page: an API key with scopes, a budget and an end.",
         _ok(BrowserToken),
         {JSON: TokenRequest},
+        example={"scopes": ["files:write"], "byteBudget": "104857600", "ttl": "600s"},
     )
 
 

@@ -46,9 +46,7 @@ _CONTENT: Final = {"application/json": {"schema": {"$ref": "#/components/schemas
 
 def refusals(codes: Iterable[int], where: str = "Refused") -> dict[str, Any]:
     """The responses of an operation that is refused with these codes, as references."""
-    return {
-        str(code): {"$ref": f"#/components/responses/{where}{code}"} for code in sorted(codes)
-    }
+    return {str(code): {"$ref": f"#/components/responses/{where}{code}"} for code in sorted(codes)}
 
 
 def described(codes: Iterable[int], where: str = "Refused", *others: str) -> dict[str, Any]:
