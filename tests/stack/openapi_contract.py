@@ -132,7 +132,7 @@ def _note(run: Run, recorder: ScenarioRecorder) -> None:
                 )
 
 
-def _is_content(check: str, case: schemathesis.Case) -> bool:
+def _is_content(check: str, case: schemathesis.Case[Any]) -> bool:
     """Whether a body that was taken for metadata is the file itself, in which nothing is wrong.
 
     That is decided by the protocol, which a schema by media type cannot tell.
@@ -142,7 +142,7 @@ def _is_content(check: str, case: schemathesis.Case) -> bool:
         and case.operation.path.startswith(("/upload/", "/resumable/"))
         and case.meta is not None
         and case.meta.is_negative_at(ParameterLocation.BODY)
-        and (case.headers or {}).get("X-Goog-Upload-Protocol") != "resumable"
+        and dict(case.headers or {}).get("X-Goog-Upload-Protocol") != "resumable"
     )
 
 
@@ -154,7 +154,7 @@ class ContractBroken(Failure):
 
 
 def refusals_are_statuses(
-    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> bool | None:
     """Every refusal is a google.rpc Status, of the code it has; but for upstream's own words."""
     if response.status_code < 400 or response.request.method == "HEAD":
@@ -174,7 +174,7 @@ def refusals_are_statuses(
 
 
 def nothing_internal_is_said(
-    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> bool | None:
     """No refusal speaks of what the gateway is made of."""
     if response.status_code < 400 or response.content is None:
@@ -191,7 +191,7 @@ def nothing_internal_is_said(
 
 
 def other_methods_are_unknown(
-    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    _ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> bool | None:
     """A method that a path has not is refused, as API Gateway refuses unknown paths."""
     phase = case.meta.phase.data if case.meta else None
@@ -207,7 +207,7 @@ def other_methods_are_unknown(
 
 
 def credentials_are_asked_for(
-    ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> bool | None:
     """What succeeded is refused without a key, and with one that nobody issued."""
     operation = case.operation

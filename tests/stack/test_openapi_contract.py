@@ -1,7 +1,6 @@
 """Both APIs against their OpenAPI documents: generated requests, right ones and wrong ones."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

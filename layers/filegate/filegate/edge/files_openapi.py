@@ -158,7 +158,9 @@ def _refusals() -> dict[str, Any]:
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
     """Any one of these will do; a Google token comes beside a key."""
-    beside = {str(Credential.GOOGLE): []} if Credential.GOOGLE in route.credentials else {}
+    beside: dict[str, list[str]] = (
+        {str(Credential.GOOGLE): []} if Credential.GOOGLE in route.credentials else {}
+    )
     security: list[dict[str, list[str]]] = [
         {str(one): [], **beside} for one in route.credentials if one is not Credential.GOOGLE
     ]
