@@ -376,8 +376,10 @@ def test_a_whole_file_is_as_long_as_it_announces(
             ({"X-Goog-Upload-Protocol": "raw"}, b"abc"),
             (
                 {"Content-Type": "multipart/related; boundary=B"},
-                b"--B\r\nContent-Type: application/json\r\n\r\n{}\r\n--B\r\n"
-                b"Content-Type: text/plain\r\n\r\nabc\r\n--B--",
+                (
+                    b"--B\r\nContent-Type: application/json\r\n\r\n{}\r\n--B\r\n"
+                    b"Content-Type: text/plain\r\n\r\nabc\r\n--B--"
+                ),
             ),
         ):
             said = {**headers, "X-Goog-Upload-Header-Content-Length": announced}

@@ -165,7 +165,7 @@ def test_without_a_grant_the_key_opens_it(tenant: StackTenant) -> None:
 def test_a_redirect_to_another_host_is_not_followed(
     stack: LocalStack, tenant: StackTenant, place: str
 ) -> None:
-    """Not even to another name of the same machine; Google's own hosts are in the adapter's test."""
+    """Not even to another name of the same machine; Google's hosts are in the adapter's test."""
     file_id = generated(tenant)
     elsewhere = stack.upstream_url.replace("127.0.0.1", place)
     stack.simulator("DELETE", "/requests")

@@ -55,7 +55,7 @@ class Credential(StrEnum):
 
     KEY = "tenantKey"
     KEY_IN_QUERY = "tenantKeyInQuery"
-    TOKEN = "browserToken"
+    TOKEN = "browserToken"  # noqa: S105 - a name
     GOOGLE = "googleToken"
 
 
