@@ -2,15 +2,17 @@
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
 
+from apigateway_standin.template import Template
 from filegate.batches import ACTIONS
 from filegate.edge import admin_routes
 from filegate.edge.files_openapi import document, text
@@ -50,16 +52,9 @@ def test_the_committed_description_is_the_codes() -> None:
     assert committed == text(), "run `make openapi` and commit docs/openapi/files.json"
 
 
-class _Template(yaml.SafeLoader):
-    """Reads a CloudFormation template; what its own tags make of values is not needed."""
-
-
-_Template.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
-
-
 def test_every_route_of_the_template_is_described_and_no_other() -> None:
-    template = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Template)  # noqa: S506
-    body = template["Resources"]["GatewayApi"]["Properties"]["DefinitionBody"]
+    api: Any = Template.load(ROOT / "template.yaml").section("GatewayApi").values
+    body = api["DefinitionBody"]
     routed = {
         place(method.upper(), path)
         for path, methods in body["paths"].items()
@@ -106,6 +101,27 @@ def test_every_route_of_the_functions_is_described_and_no_other(
     served |= {place(method, path) for method, path in BY_API_GATEWAY}
     own = admin_routes.ROUTES["usage.own"]  # The admin function's.
     assert documented() == served | {place(own.method, own.path)}
+
+
+def test_no_function_loads_the_description() -> None:
+    """It is for readers: a cold start must not pay for it."""
+    script = (
+        "import importlib.util, sys\n"
+        "for name in ('files', 'generate', 'stores', 'sessions'):\n"
+        "    spec = importlib.util.spec_from_file_location(name, f'functions/{name}/app.py')\n"
+        "    spec.loader.exec_module(importlib.util.module_from_spec(spec))\n"
+        "print([name for name in sys.modules if name.startswith('filegate.edge.') and ('openapi' in name or '.files_' in name)])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"
 
 
 def test_every_action_of_a_model_is_described() -> None:
