@@ -21,7 +21,13 @@ from filegate.edge.responses import (
 )
 from filegate.edge.rest_function import RestFunction
 from filegate.edge.upstream_wiring import UpstreamWiring
-from filegate.errors import ROUTE_UNKNOWN, SESSION_UNKNOWN, StatusError, token_cannot
+from filegate.errors import (
+    ROUTE_UNKNOWN,
+    SESSION_UNKNOWN,
+    StatusError,
+    invalid_argument,
+    token_cannot,
+)
 from filegate.multipart import read_parts
 from filegate.pages import open_position, read_page_size, seal_position
 from filegate.records import FileRecord
@@ -42,6 +48,7 @@ app, metrics = function.app, function.metrics
 wiring = UpstreamWiring.from_environment()
 
 _DOWNLOAD = ":download"
+_MEDIA = "media"
 _LISTED = "files"
 
 
@@ -199,6 +206,8 @@ def get_file(version: str, file: str) -> Response[str]:
 
 def _redirect_download(version: str, file: str, request: Request) -> Response[str]:
     """`files.download`: to the route whose answer streams, as Google redirects too (wire 6.5)."""
+    if request.query.get("alt", _MEDIA) != _MEDIA:
+        raise StatusError(invalid_argument("The query parameter alt can be media here.", "alt"))
 
     def redirect(tenant: Tenant) -> Response[str]:
         file_id = _file_id(unquote(file).removesuffix(_DOWNLOAD))

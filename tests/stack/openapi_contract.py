@@ -122,7 +122,7 @@ def _note(run: Run, recorder: ScenarioRecorder) -> None:
         interaction = recorder.interactions.get(case_id)
         answer = interaction.response if interaction else None
         for check in checks:
-            if check.failure_info is not None and not _is_content(
+            if check.failure_info is not None and not _is_right(
                 check.name, recorder.cases[case_id].value
             ):
                 failure = check.failure_info.failure
@@ -132,15 +132,19 @@ def _note(run: Run, recorder: ScenarioRecorder) -> None:
                 )
 
 
-def _is_content(check: str, case: schemathesis.Case[Any]) -> bool:
-    """Whether a body that was taken for metadata is the file itself, in which nothing is wrong.
+def _is_right(check: str, case: schemathesis.Case[Any]) -> bool:
+    """Whether what a schema calls wrong is not, as a schema cannot say it.
 
-    That is decided by the protocol, which a schema by media type cannot tell.
+    A query parameter without a value is one that is not there, as upstream reads it. And a body
+    that was taken for metadata may be the file itself, in which nothing is wrong: that is decided
+    by the upload protocol, not by the media type.
     """
+    if check != "negative_data_rejection" or case.meta is None:
+        return False
+    if case.meta.is_negative_at(ParameterLocation.QUERY) and "" in (case.query or {}).values():
+        return True
     return (
-        check == "negative_data_rejection"
-        and case.operation.path.startswith(("/upload/", "/resumable/"))
-        and case.meta is not None
+        case.operation.path.startswith(("/upload/", "/resumable/"))
         and case.meta.is_negative_at(ParameterLocation.BODY)
         and dict(case.headers or {}).get("X-Goog-Upload-Protocol") != "resumable"
     )

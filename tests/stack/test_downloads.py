@@ -152,6 +152,15 @@ def test_a_grant_is_for_one_file_one_tenant_and_one_minute(
     refused(httpx.get(url, verify=NO_TLS), 403)
 
 
+@pytest.mark.parametrize("alt", ["json", "y", ""])
+def test_only_media_is_downloaded(tenant: StackTenant, alt: str) -> None:
+    """Refused where it is asked for, not redirected to what was not asked for."""
+    path = f"/files/{generated(tenant)}:download?alt={alt}"
+    with tenant.http() as http:
+        for place in ("/v1beta", "/download/v1beta"):
+            assert "alt" in refused(http.get(place + path), 400, status="INVALID_ARGUMENT")
+
+
 def test_without_a_grant_the_key_opens_it(tenant: StackTenant) -> None:
     file_id = generated(tenant)
     with tenant.http() as http:

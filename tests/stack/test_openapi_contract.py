@@ -17,11 +17,11 @@ from store_uploads import new_store, started_document
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "openapi"
 SHORT: Mapping[str, Any] = {
     "seed": 1,
-    "generation": {"max-examples": 2, "mode": "all", "database": "none"},
+    "generation": {"max-examples": 1, "mode": "all", "database": "none"},
     "phases": {"stateful": {"max-steps": 4}},
 }
 LONG: Mapping[str, Any] = {
-    "generation": {"max-examples": 15, "mode": "all", "database": "none"},
+    "generation": {"max-examples": 10, "mode": "all", "database": "none"},
     "phases": {"stateful": {"max-steps": 8}},
 }
 LINKS: Mapping[str, Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
