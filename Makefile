@@ -43,8 +43,9 @@ format: $(VENV)/.dev ## Rewrite code the way `make check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-openapi: $(VENV)/.dev ## Rewrite docs/openapi/admin.json from the code; a test compares them
+openapi: $(VENV)/.dev ## Rewrite docs/openapi/*.json from the code; tests compare them
 	@$(BIN)/python -m filegate.edge.admin_openapi docs/openapi/admin.json
+	@$(BIN)/python -m filegate.edge.files_openapi docs/openapi/files.json
 
 template: $(SAM_VENV)/.done ## Validate the template as SAM does (no AWS account needed)
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint --template template.yaml

@@ -21,14 +21,26 @@ from filegate.edge.responses import (
     answer_text,
 )
 from filegate.edge.rest_function import RestFunction
-from filegate.errors import ROUTE_UNKNOWN, SESSION_UNKNOWN, StatusError, token_cannot
+from filegate.errors import (
+    ROUTE_UNKNOWN,
+    SESSION_UNKNOWN,
+    StatusError,
+    invalid_argument,
+    token_cannot,
+)
 from filegate.multipart import read_parts
 from filegate.pages import open_position, read_page_size, seal_position
 from filegate.records import FileRecord
 from filegate.sessions import GRANULARITY
 from filegate.tenants import FILES_READ, FILES_WRITE, OWN_FILES, Tenant
 from filegate.token_requests import answer_of, mint, read_token_request
-from filegate.upload_requests import Protocol, protocol_of, read_start, whole_request
+from filegate.upload_requests import (
+    Protocol,
+    protocol_of,
+    read_start,
+    require_size,
+    whole_request,
+)
 from filegate.wire import NewFile, read_metadata
 
 function = RestFunction()
@@ -36,6 +48,7 @@ app, metrics = function.app, function.metrics
 wiring = FilesWiring.from_environment()
 
 _DOWNLOAD = ":download"
+_MEDIA = "media"
 _LISTED = "files"
 
 
@@ -83,6 +96,7 @@ def _send_whole(version: str, request: Request, protocol: Protocol) -> Response[
             mime_type = headers.get("x-goog-upload-header-content-type") or headers.get(
                 "content-type"
             )
+        require_size(headers, len(content))
         announced = whole_request(metadata, mime_type, len(content))
         sha256 = None
         if is_batch_input(announced.mime_type, len(content)):
@@ -192,6 +206,8 @@ def get_file(version: str, file: str) -> Response[str]:
 
 def _redirect_download(version: str, file: str, request: Request) -> Response[str]:
     """`files.download`: to the route whose answer streams, as Google redirects too (wire 6.5)."""
+    if request.query.get("alt", _MEDIA) != _MEDIA:
+        raise StatusError(invalid_argument("The query parameter alt can be media here.", "alt"))
 
     def redirect(tenant: Tenant) -> Response[str]:
         file_id = _file_id(unquote(file).removesuffix(_DOWNLOAD))

@@ -53,6 +53,7 @@ async def call_model(request: WebRequest) -> ASGIApp:
         raise StatusError(ROUTE_UNKNOWN)
     query = read_query(asked.query, ("alt", "prettyPrint"))
     _require_alt(query, "json", "sse")
+    _require_boolean(query, "prettyPrint")
     tenant = await _authenticate(asked, GENERATE)
     call = ModelCall(asked.parameters["version"], model, operation, query, asked.body)
     metered = Metered()
@@ -211,6 +212,12 @@ def _require_alt(query: Mapping[str, str], *forms: str) -> None:
     if query.get("alt", forms[0]) not in forms:
         may_be = " or ".join(forms)
         raise StatusError(invalid_argument(f"The query parameter alt can be {may_be} here.", "alt"))
+
+
+def _require_boolean(query: Mapping[str, str], name: str) -> None:
+    text = query.get(name, "")
+    if text.lower() not in {"", "true", "false", "1", "0"}:
+        raise StatusError(invalid_argument(f"{name} is {text[:40]!r}; it is true or false.", name))
 
 
 def _read_page(tenant: Tenant, asked: Request, kind: Kind) -> tuple[int, str | None]:

@@ -30,7 +30,7 @@ from filegate.store_requests import (
     read_store,
 )
 from filegate.tenants import STORES, Tenant
-from filegate.upload_requests import Protocol, protocol_of
+from filegate.upload_requests import Protocol, protocol_of, require_size
 
 function = RestFunction()
 app, metrics = function.app, function.metrics
@@ -94,6 +94,7 @@ def _send_whole(version: str, store_id: str, request: Request, protocol: Protoco
             mime_type = headers.get("x-goog-upload-header-content-type") or headers.get(
                 "content-type"
             )
+        require_size(headers, len(content))
         announced = document_request(document, mime_type, len(content))
         operation = wiring.document_uploads.send_whole(
             tenant, version, store_id, announced, content, now

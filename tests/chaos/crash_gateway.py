@@ -278,7 +278,7 @@ class Gateway:
 def _function_of(path: str) -> str:
     if path.startswith("/admin/") or path.partition("?")[0].endswith("/usage"):
         return "admin"
-    if "/fileSearchStores" in path and "/media/" not in path:
+    if "/media/" not in path and ("/fileSearchStores" in path or "/ragStores/" in path):
         return "stores"
     streams = ("/models", "/cachedContents", "/batches", "/download/", "/media/")
     return "generate" if any(part in path for part in streams) else "files"

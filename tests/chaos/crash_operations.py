@@ -17,6 +17,11 @@ CONTENT: Final = b"x" * 1_000
 CHUNK: Final = 8 * 1024 * 1024
 """Bytes of a plain chunk."""
 MODEL: Final = "gemini-2.5-flash"
+EMBEDDING_MODEL: Final = "gemini-embedding-001"
+EMBED: Final[Mapping[str, object]] = {
+    "model": f"models/{EMBEDDING_MODEL}",
+    "content": {"parts": [{"text": "x"}]},
+}
 _ORIGIN: Final = "https://generativelanguage.googleapis.com/v1beta"
 
 
@@ -236,6 +241,19 @@ import_file = ask(
 an_open_document: Final = (create_store, start_document)
 
 
+def name_rag_store(world: World, _gateway: Gateway) -> None:
+    """The store as the seeds spell it."""
+    world.names["rag_store"] = world.names["store"].replace("fileSearchStores/", "ragStores/")
+
+
+def give_media(world: World, _gateway: Gateway) -> None:
+    """Upstream has a blob in the store, as one that a citation shows."""
+    upstream = world.simulator.upstream
+    [project] = list(upstream.projects)
+    store = upstream.stores.of(project).get(world.names["store"].rpartition("/")[2])
+    world.names["media"] = store.add_media("text/plain", "cited", 0)
+
+
 def start_of_all_bytes(world: World, gateway: Gateway) -> None:
     """Needs what a document on its way still holds."""
     start(STORAGE)(world, gateway)
@@ -396,6 +414,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         stored,
         note=_UNCHARGED,
     ),
+    "batchEmbedContents": Operation(
+        ask("POST", f"/v1beta/models/{EMBEDDING_MODEL}:batchEmbedContents", {"requests": [EMBED]}),
+        stored,
+        note=_UNCHARGED,
+    ),
     "generateContent that makes a file": Operation(make_file, note=_GENERATED),
     "models, list": Operation(ask("GET", "/v1beta/models")),
     "models, get": Operation(ask("GET", f"/v1beta/models/{MODEL}")),
@@ -415,6 +438,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     # Batches.
     "batch, create": Operation(create_batch, stored),
     "batch, create from a file": Operation(create_file_batch, (raw(LINE, JSONL),)),
+    "batch, create of embeddings": Operation(
+        ask(
+            "POST",
+            f"/v1beta/models/{EMBEDDING_MODEL}:asyncBatchEmbedContent",
+            {"batch": {"inputConfig": {"requests": {"requests": [{"request": EMBED}]}}}},
+        ),
+        stored,
+    ),
     "batch, get": Operation(get_batch, (*stored, create_batch)),
     "batch, first get of its end": Operation(get_batch, (*stored, create_batch, get_batch)),
     "batch, first get of its file": Operation(
@@ -451,6 +482,27 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         ask("POST", "/v1beta/<store>:uploadToFileSearchStore", {"displayName": "n"}),
         (create_store,),
         note=_IMPORTS,
+    ),
+    "document, start, into a ragStore": Operation(
+        ask("POST", "/upload/v1beta/<rag_store>:uploadToRagStore", {}, announce(len(CONTENT))),
+        (create_store, name_rag_store),
+    ),
+    "document, in one request, into a ragStore": Operation(
+        ask(
+            "POST",
+            "/upload/v1beta/<rag_store>:uploadToRagStore",
+            CONTENT,
+            {"x-goog-upload-protocol": "raw", "content-type": "text/plain"},
+        ),
+        (create_store, name_rag_store),
+    ),
+    "document, metadata only, into a ragStore": Operation(
+        ask("POST", "/v1beta/<rag_store>:uploadToRagStore", {"displayName": "n"}),
+        (create_store, name_rag_store),
+        note=_IMPORTS,
+    ),
+    "media, download": Operation(
+        ask("GET", "/v1beta/<media>?alt=media"), (create_store, give_media)
     ),
     "import file": Operation(import_file, (*stored, create_store), note=_IMPORTS),
     "documents, list": Operation(

@@ -11,8 +11,7 @@ from filegate.adapters.table import Item
 from filegate.usage_hours import UsageRecord
 from local_stack import LocalStack, StackTenant
 
-# Names of google.rpc.Code.
-_STATUSES = frozenset(
+STATUSES = frozenset(
     {
         "ABORTED",
         "ALREADY_EXISTS",
@@ -30,6 +29,7 @@ _STATUSES = frozenset(
         "UNIMPLEMENTED",
     }
 )
+"""Names of google.rpc.Code."""
 
 
 def refused(
@@ -55,7 +55,7 @@ def refused(
     assert error["code"] == answer.status_code, seen
     assert isinstance(error["message"], str), seen
     assert error["message"], seen
-    assert error["status"] in _STATUSES, seen
+    assert error["status"] in STATUSES, seen
     if status is not None:
         assert error["status"] == status, seen
     if final is not None:

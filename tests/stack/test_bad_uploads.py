@@ -9,6 +9,7 @@ import pytest
 
 from local_stack import LocalStack, StackTenant
 from refusals import everything_of, refused, unchanged
+from store_uploads import new_store
 
 START = {"X-Goog-Upload-Protocol": "resumable", "X-Goog-Upload-Command": "start"}
 MIB = 1024 * 1024
@@ -362,3 +363,38 @@ def test_text_that_only_looks_dangerous_is_kept(stack: LocalStack, tenant: Stack
         [listed] = client.get("/v1beta/files").json()["files"]
     assert listed["displayName"] == display_name
     assert len(everything_of(stack, tenant)) == 4
+
+
+@pytest.mark.parametrize("announced", ["2", "4", "0", "null", "-3", "3.0"])
+@pytest.mark.parametrize("store", [False, True])
+def test_a_whole_file_is_as_long_as_it_announces(
+    stack: LocalStack, tenant: StackTenant, announced: str, *, store: bool
+) -> None:
+    place = f"{new_store(tenant)}:uploadToFileSearchStore" if store else "files"
+    with unchanged(stack, tenant), tenant.http() as http:
+        for headers, body in (
+            ({"X-Goog-Upload-Protocol": "raw"}, b"abc"),
+            (
+                {"Content-Type": "multipart/related; boundary=B"},
+                (
+                    b"--B\r\nContent-Type: application/json\r\n\r\n{}\r\n--B\r\n"
+                    b"Content-Type: text/plain\r\n\r\nabc\r\n--B--"
+                ),
+            ),
+        ):
+            said = {**headers, "X-Goog-Upload-Header-Content-Length": announced}
+            answer = http.post(f"/upload/v1beta/{place}", content=body, headers=said)
+            assert "Content-Length" in refused(answer, 400, final=True)
+    with tenant.http() as http:
+        said = {"X-Goog-Upload-Protocol": "raw", "X-Goog-Upload-Header-Content-Length": "3"}
+        http.post(f"/upload/v1beta/{place}", content=b"abc", headers=said).raise_for_status()
+
+
+@pytest.mark.parametrize("kind", ["AAA", "null", "Media", "start"])
+def test_an_unknown_upload_type_is_refused_beside_a_known_protocol(
+    stack: LocalStack, tenant: StackTenant, kind: str
+) -> None:
+    with unchanged(stack, tenant):
+        answer = post(tenant, query=f"?uploadType={kind}")
+        assert "uploadType" in refused(answer, 400, final=True)
+    assert post(tenant, query="?uploadType=resumable").status_code == 200

@@ -270,6 +270,73 @@ def test_no_url_of_a_callers_is_ever_called(stack: LocalStack, tenant: StackTena
         assert seen == []
 
 
+@pytest.mark.parametrize(
+    "location", ["http://{host}/x", "//{host}/x", "https:{host}/x", "gopher:x"]
+)
+def test_no_redirect_of_upstreams_leads_elsewhere(
+    stack: LocalStack, tenant: StackTenant, location: str
+) -> None:
+    """Upstream answers each kind of call with a redirect: nobody follows, nobody is told where."""
+    file_id, store = uploaded(tenant), new_store(tenant)
+    session = started(tenant, 3).removeprefix(stack.base_url)
+    prompt = {"contents": [{"parts": [{"text": "x"}]}]}
+    with elsewhere() as (host, seen), tenant.http() as http:
+        fault = {"kind": "redirect", "location": location.format(host=host)}
+        for method, path, body in (
+            ("POST", "/v1beta/files", {"file": {}}),
+            ("POST", "/upload/v1beta/files?uploadType=media", {}),
+            ("DELETE", f"/v1beta/files/{file_id}", None),
+            ("POST", "/v1beta/files:register", {"uris": ["gs://b/o"]}),
+            ("GET", "/v1beta/models", None),
+            ("POST", f"/v1beta/models/{MODEL}:generateContent", prompt),
+            ("POST", f"/v1beta/models/{MODEL}:streamGenerateContent?alt=sse", prompt),
+            ("POST", "/v1beta/cachedContents", {"model": f"models/{MODEL}", **prompt}),
+            ("POST", STORES, {}),
+            ("GET", f"/v1beta/{store}/documents", None),
+            ("POST", f"/v1beta/{store}:importFile", {"fileName": f"files/{file_id}"}),
+            ("POST", f"/upload/v1beta/{store}:uploadToFileSearchStore?uploadType=media", {}),
+            ("POST", session, None),
+        ):
+            headers = {"authorization": "Bearer canary"} if "register" in path else {}
+            if path == session:
+                headers = {"X-Goog-Upload-Command": "query"}
+            with stack.fault(fault, times=9):
+                answer = http.request(method, path, json=body, headers=headers)
+            assert answer.status_code in {502, 503}, (path, answer.status_code, answer.text)
+            assert "location" not in answer.headers
+            assert host not in answer.text
+        assert seen == []
+
+
+def test_two_types_of_one_body_are_one_too_many(stack: LocalStack, tenant: StackTenant) -> None:
+    """By raw sockets, as no HTTP library sends them: one header twice, and one with two values."""
+    bodies = {
+        "/upload/v1beta/files?uploadType=media": b"abc",
+        STORES: b"{}",
+        "/v1beta/files": b"{}",
+        "/v1beta/tokens": b'{"byteBudget": 1}',
+        f"/v1beta/models/{MODEL}:generateContent": b"{}",
+        started(tenant, 3).removeprefix(stack.base_url): b"abc",
+    }
+    twice = [("Content-Type: a/b", "Content-Type: c/d"), ("Content-Type: a/b", "content-type: a/b")]
+    with unchanged(stack, tenant):
+        for path, body in bodies.items():
+            for types in twice:
+                sent = head(
+                    stack,
+                    f"POST {path} HTTP/1.1",
+                    f"x-goog-api-key: {tenant.key}",
+                    "X-Goog-Upload-Command: upload, finalize",
+                    "X-Goog-Upload-Protocol: raw",
+                    "X-Goog-Upload-Offset: 0",
+                    f"Content-Length: {len(body)}",
+                    *types,
+                )
+                answer = send_raw(stack, sent + body)
+                assert answer.count == 1
+                assert answer.first.status_code == 400, (path, answer.data)
+
+
 def test_a_missing_project_key_is_told_the_operator_and_keeps_no_other_from_being_compared(
     stack: LocalStack,
 ) -> None:

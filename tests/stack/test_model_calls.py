@@ -96,6 +96,15 @@ def test_models_can_be_listed_and_looked_up(tenant: StackTenant) -> None:
         refused(http.get("/v1beta/models/no-such-model"), 404)
 
 
+@pytest.mark.parametrize("value", ["AAA", "null", "2", "yes"])
+def test_pretty_print_is_true_or_false(stack: LocalStack, tenant: StackTenant, value: str) -> None:
+    with watching(stack) as seen:
+        answer = generate(tenant, prompt(), f"{GENERATE}?prettyPrint={value}")
+        assert "prettyPrint" in refused(answer, 400, status="INVALID_ARGUMENT")
+    assert seen == []
+    assert generate(tenant, prompt(), f"{GENERATE}?prettyPrint=False").status_code == 200
+
+
 @pytest.mark.parametrize("version", ["v1", "v1beta", "v1alpha"])
 def test_all_versions_and_an_encoded_colon(tenant: StackTenant, version: str) -> None:
     for colon in (":", "%3A", "%3a"):

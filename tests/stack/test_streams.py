@@ -131,6 +131,33 @@ def test_an_upstream_cut_between_events_is_the_sdks_own_exception(
     assert "could not be reached or did not answer" in caught.value.message
 
 
+@pytest.mark.parametrize("cut", [1, 2])
+def test_of_a_stream_that_breaks_what_it_said_is_counted(
+    stack: LocalStack, tenant: StackTenant, cut: int
+) -> None:
+    """The client has the events that came, and then the error; the tokens they told are counted."""
+    with streaming(stack, events=3, cutAfter=cut), stream(tenant) as answer:
+        sent = events(answer.read().decode())
+    assert [text_of(event) != "" for event in sent[:-1]] == [True] * cut
+    assert sent[-1]["error"]["status"] == "UNAVAILABLE"
+    said = [event["usageMetadata"] for event in sent if "usageMetadata" in event]
+    counted = model_usage(stack, tenant)
+    assert (counted["requests"], counted["streamGenerateContent"]) == (1, 1)
+    assert counted.get("totalTokens", 0) == (said[-1]["totalTokenCount"] if said else 0)
+    # It holds nothing back: the tenant's next call goes through, and is counted for itself.
+    assert generate(tenant, prompt()).status_code == 200
+    assert model_usage(stack, tenant)["requests"] == 2
+
+
+def test_of_an_answer_that_breaks_in_a_json_array_the_call_is_counted(
+    stack: LocalStack, tenant: StackTenant
+) -> None:
+    with streaming(stack, events=3, cutAfter=1), pytest.raises(httpx.HTTPError):
+        generate(tenant, prompt(), STREAM)
+    until(lambda: model_usage(stack, tenant) != {}, "the call is not counted")
+    assert model_usage(stack, tenant) == {"requests": 1, "streamGenerateContent": 1}
+
+
 def test_half_an_answer_is_not_taken_for_a_whole_one(
     stack: LocalStack, tenant: StackTenant
 ) -> None:

@@ -39,7 +39,9 @@ def _gcs_uri(value: str) -> str:
     return value
 
 
-class _Registration(WireModel):
+class Registration(WireModel):
+    """The body of `files:register`."""
+
     model_config = ConfigDict(extra="forbid")
 
     uris: Annotated[
@@ -73,7 +75,7 @@ class Registrations:
         if quota_project and not _QUOTA_PROJECT.fullmatch(quota_project):
             raise StatusError(QUOTA_PROJECT_INVALID)
         try:
-            request = _Registration.model_validate(read_document(body))
+            request = Registration.model_validate(read_document(body))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"])

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from filegate.errors import StatusError, invalid_argument
 from filegate.pages import read_page_size
@@ -65,10 +72,27 @@ def _float(value: object) -> float:
     return number
 
 
-DisplayName = Annotated[Text, AfterValidator(_display_name)]
+DisplayName = Annotated[
+    Text, AfterValidator(_display_name), Field(json_schema_extra={"maxLength": MAX_DISPLAY_NAME})
+]
 MimeType = Annotated[Text, Field(max_length=256), AfterValidator(_mime_type)]
-Int32 = Annotated[int, BeforeValidator(_int32)]
-Float = Annotated[float, BeforeValidator(_float)]
+Int32 = Annotated[
+    int,
+    BeforeValidator(_int32),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+                {"type": "string", "pattern": "^[0-9]{1,9}$"},
+            ]
+        }
+    ),
+]
+Float = Annotated[
+    float,
+    BeforeValidator(_float),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
+]
 
 
 class _Message(WireModel):

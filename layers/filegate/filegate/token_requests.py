@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from filegate.errors import (
     StatusError,
@@ -73,14 +73,22 @@ class TokenRequest(WireModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scopes: Annotated[tuple[str, ...], Field(min_length=1)] = (FILES_WRITE,)
+    scopes: Annotated[
+        tuple[Annotated[str, WithJsonSchema({"type": "string", "enum": list(ALL_SCOPES)})], ...],
+        Field(min_length=1),
+    ] = (FILES_WRITE,)
     byte_budget: ByteCount = 0
     file_count: Annotated[int, Field(ge=1, le=ANY_COUNT, strict=True)] = ANY_COUNT
     mime_types: Annotated[
         tuple[Annotated[Text, AfterValidator(_pattern)], ...], Field(max_length=20)
     ] = ()
     origin: Annotated[Text, AfterValidator(read_origin)] | None = None
-    ttl: Annotated[int, BeforeValidator(_lasts)] = USUAL
+    ttl: Annotated[
+        int,
+        BeforeValidator(_lasts),
+        WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,5}s$"}),
+        Field(json_schema_extra={"default": f"{USUAL // SECOND}s"}),
+    ] = USUAL
 
 
 def read_token_request(body: bytes) -> TokenRequest:

@@ -17,6 +17,8 @@ class Protocol(StrEnum):
     RAW = "raw"
 
 
+_KNOWN_TYPES: Final = frozenset({"media", "multipart", "resumable"})
+_UPLOAD_TYPES: Final = _KNOWN_TYPES | {"", *Protocol}
 _JSONL: Final = "jsonl"
 """What Google's guide to batches calls the type of a file of requests, and upstream takes."""
 
@@ -35,6 +37,13 @@ def protocol_of(headers: Mapping[str, str], query: Mapping[str, str]) -> Protoco
     """Which upload protocol a request speaks. Raises StatusError for one that is not served."""
     named = headers.get("x-goog-upload-protocol") or query.get("upload_protocol") or ""
     upload_type = query.get("uploadType", "")
+    if upload_type not in _UPLOAD_TYPES:
+        raise StatusError(
+            invalid_argument(
+                f"uploadType is {upload_type[:40]!r}; it can be {', '.join(sorted(_KNOWN_TYPES))}.",
+                "uploadType",
+            )
+        )
     if not named and upload_type == "resumable":
         raise StatusError(
             invalid_argument(
@@ -89,6 +98,19 @@ def require_start(headers: Mapping[str, str]) -> None:
                 f"X-Goog-Upload-Command is {command[:40]!r}; an upload begins with `start`, and "
                 "its chunks go to the URL that the start answers in X-Goog-Upload-URL.",
                 "X-Goog-Upload-Command",
+            )
+        )
+
+
+def require_size(headers: Mapping[str, str], size: int) -> None:
+    """Raises StatusError if a single-request upload announces other than the bytes it has."""
+    announced = announced_size(headers)
+    if announced not in {None, size}:
+        raise StatusError(
+            invalid_argument(
+                f"X-Goog-Upload-Header-Content-Length says {announced} bytes, and {size} were "
+                "sent.",
+                "X-Goog-Upload-Header-Content-Length",
             )
         )
 

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -91,7 +92,16 @@ def _instant(value: object) -> object:
 
 
 Text = Annotated[str, AfterValidator(_encodable)]
-ByteCount = Annotated[int, BeforeValidator(_int64), Field(ge=0, lt=2**63)]
+INT64_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
+        {"type": "string", "pattern": "^[0-9]{1,19}$"},
+    ]
+}
+"""What a count of bytes may be written as, for OpenAPI."""
+ByteCount = Annotated[
+    int, BeforeValidator(_int64), Field(ge=0, lt=2**63), WithJsonSchema(INT64_SCHEMA)
+]
 
 
 class FileState(StrEnum):
@@ -127,7 +137,9 @@ class NewFile(WireModel):
     size_bytes: ByteCount | None = None
 
 
-class _Metadata(WireModel):
+class FileMetadata(WireModel):
+    """The body of a start, of `files.create`, and the first part of a multipart upload."""
+
     file: NewFile | None = None
 
 
@@ -165,7 +177,7 @@ def _refusal(error: ValidationError) -> Status:
 
 def read_metadata(body: bytes) -> NewFile:
     """The `file` in a start or multipart metadata body. Raises StatusError."""
-    new_file = read_message(body, _Metadata).file or NewFile()
+    new_file = read_message(body, FileMetadata).file or NewFile()
     if new_file.display_name is not None and len(new_file.display_name) > MAX_DISPLAY_NAME:
         raise StatusError(
             invalid_argument(

@@ -36,6 +36,7 @@ class Peer(ThreadingHTTPServer):
         self.hangs.set()
         self.asked: list[tuple[str, Mapping[str, str], bytes]] = []
         self.connections = 0
+        self.ended = threading.Semaphore(0)
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -47,6 +48,11 @@ class Peer(ThreadingHTTPServer):
         """Accept a connection, and count it."""
         self.connections += 1
         return super().get_request()
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - socketserver's own signature
+        """End a connection, and count it."""
+        super().shutdown_request(request)
+        self.ended.release()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -149,6 +155,7 @@ def test_a_connection_that_was_dropped_meanwhile_is_not_used(here: Peer) -> None
     with closing(connect()) as aws:
         for _ in range(3):
             aws.call("Do", {})
+            assert here.ended.acquire(timeout=30)
     assert (len(here.asked), here.connections) == (3, 3)
 
 

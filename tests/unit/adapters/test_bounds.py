@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from tests.unit.wires import OneAnswer
 
 from filegate.adapters import event_bus, secret_store, table, upstream, upstream_stream
 from filegate.adapters.aws_service import AwsUnavailable
+from filegate.adapters.deadline import DEADLINE, SHARED
 from filegate.adapters.event_bus import EventBus, EventBusUnavailable
 from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.secret_store import SecretStore, SecretUnavailable
@@ -172,6 +174,50 @@ def test_no_wait_for_upstream_is_longer_than_the_function() -> None:
         waits = client.timeout
         assert None not in {waits.connect, waits.read, waits.write, waits.pool}
     assert upstream._LONGEST_ANSWER < LAMBDA  # noqa: SLF001
+
+
+def test_calls_of_one_request_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two keys, or two calls, that each hang: together no longer than the request has."""
+    monkeypatch.setattr(upstream, "_LONGEST_SILENCE", 0.3)
+    waits: list[float] = []
+    moment = [100.0]
+
+    def hang(request: httpx.Request) -> httpx.Response:
+        wait = request.extensions["timeout"]["read"]
+        waits.append(wait)
+        moment[0] += wait
+        raise httpx.ReadTimeout("silent", request=request)
+
+    monkeypatch.setattr(httpx, "HTTPTransport", lambda **_: httpx.MockTransport(hang))
+    monkeypatch.setattr("filegate.adapters.deadline.time.monotonic", lambda: moment[0])
+    up = Upstream(upstream.create_client("https://upstream.test"), lambda _: iter(["AIzaSyFirst"]))
+    with DEADLINE.within(1.0):
+        for _ in range(9):
+            with pytest.raises(UpstreamUnavailable):
+                up.get_file("p", "abc")
+    assert waits == pytest.approx([0.3, 0.3, 0.3, 0.1])
+    # Outside of a request each call has its own bounds alone.
+    with pytest.raises(UpstreamUnavailable):
+        up.get_file("p", "abc")
+    assert waits[-1] == 0.3
+
+
+def test_an_answer_that_drips_is_given_up_when_the_request_has_no_more_time() -> None:
+    with Hanging(HEAD + b'\r\n{"name": "', b"x").running() as server:
+        with upstream.create_client(server.url) as client:
+            up = Upstream(client, lambda _: iter(["AIzaSyFirst_0123456789abcdefghijklmnop"]))
+            with DEADLINE.within(0.3), pytest.raises(UpstreamUnavailable):
+                up.get_file("p", "abc")
+            with DEADLINE.within(0.0), pytest.raises(UpstreamUnavailable):
+                up.get_file("p", "abc")
+        assert server.connections == 1
+
+
+def test_what_the_calls_share_ends_before_the_function_and_before_api_gateway() -> None:
+    template = (Path(__file__).resolve().parents[3] / "template.yaml").read_text()
+    # The functions whose answers are not streamed, which API Gateway waits 29 s for.
+    assert template.count("      Timeout: 28\n") == 3
+    assert SHARED + 5 <= LAMBDA < 29
 
 
 def test_streams_wait_a_bounded_time() -> None:

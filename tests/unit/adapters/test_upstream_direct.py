@@ -72,6 +72,25 @@ def test_a_url_that_cannot_be_told_from_a_key_is_none(
     assert KEY not in str(unavailable.value)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://upload.example",
+        "https://upstream.test:8443",
+        "http://upstream.test",
+        "https://upstream.test.example",
+        "https://upstream.test@upload.example",
+        "https://evilgoogleapis.com",
+        "https://169.254.169.254",
+        "",
+    ],
+)
+def test_no_client_is_sent_to_another_host(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    upstream = starting(monkeypatch, f"{host}/upload/v1beta/files?{QUERY}")
+    with pytest.raises(UpstreamUnavailable):
+        upstream.start_direct("p1", "v1beta", FILE, None)
+
+
 @pytest.mark.parametrize("origin", ["https://app.example", "null", "http://localhost:3000"])
 def test_the_page_is_named_to_upstream(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
     starting(monkeypatch, f"{PATH}?{QUERY}").start_direct("p1", "v1", FILE, origin)

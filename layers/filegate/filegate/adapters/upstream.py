@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import httpx
 
 from filegate import __version__
+from filegate.adapters.deadline import DEADLINE
+from filegate.adapters.hosts import may_lead_to
 from filegate.adapters.project_keys import KeysOf, Told
 from filegate.adapters.refusals import (
     Subject,
@@ -42,6 +44,7 @@ _CHUNK_HEADERS: Final = (
     "x-goog-upload-size-received",
     "x-goog-upload-chunk-granularity",
 )
+_LONGEST_CONNECT = 3.0
 _LONGEST_SILENCE = 15.0
 """Seconds without a byte until an answer is given up."""
 _LONGEST_ANSWER = 20.0
@@ -129,7 +132,7 @@ def create_client(base_url: str) -> httpx.Client:
     return httpx.Client(
         base_url=base_url,
         headers={"user-agent": _AGENT, "x-goog-api-client": _AGENT, "accept": "application/json"},
-        timeout=httpx.Timeout(_LONGEST_SILENCE, connect=3.0),
+        timeout=httpx.Timeout(_LONGEST_SILENCE, connect=_LONGEST_CONNECT),
         # A jar that takes nothing: what upstream sets for one tenant must not follow another.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         transport=httpx.HTTPTransport(retries=1, limits=httpx.Limits(max_connections=64)),
@@ -165,7 +168,8 @@ class Upstream:
 
         `origin` is that of the page it comes from, which upstream lets read its answers (wire 3.3).
         """
-        return _direct_upload(self._start_upload(project, version, file, origin))
+        answer = self._start_upload(project, version, file, origin)
+        return _direct_upload(answer, self._client.base_url)
 
     def _start_upload(
         self, project: str, version: str, file: FileToSend, origin: str | None
@@ -188,7 +192,8 @@ class Upstream:
         self, project: str, version: str, store: str, document: DocumentToSend, origin: str | None
     ) -> DirectUpload:
         """As `start_direct`, for an upload to a store."""
-        return _direct_upload(self._start_document(project, version, store, document, origin))
+        answer = self._start_document(project, version, store, document, origin)
+        return _direct_upload(answer, self._client.base_url)
 
     def _start_document(
         self, project: str, version: str, store: str, document: DocumentToSend, origin: str | None
@@ -423,12 +428,16 @@ class Upstream:
 
     def _request(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401
         answer, failure = None, ""
-        ends = time.monotonic() + _LONGEST_ANSWER
+        left = DEADLINE.left(_LONGEST_ANSWER)
+        if not left:
+            raise UpstreamUnavailable("no time is left for another call")
+        ends = time.monotonic() + left
+        silence = httpx.Timeout(min(_LONGEST_SILENCE, left), connect=min(_LONGEST_CONNECT, left))
         try:
-            with self._client.stream(method, path, **request) as answer:
+            with self._client.stream(method, path, timeout=silence, **request) as answer:
                 answer.stream = _Ending(answer.stream, ends)
                 answer.read()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # InvalidURL: of a redirect.
             failure = type(error).__name__
         if answer is None or failure:
             # Raised out here: an httpx error holds the request, and the request holds the key.
@@ -532,15 +541,27 @@ def _upload_id(answer: httpx.Response) -> str:
     return upload_id
 
 
-def _direct_upload(answer: httpx.Response) -> DirectUpload:
-    """Upstream's URL with what names the session and nothing else, as a key could be among it."""
+def _direct_upload(answer: httpx.Response, base: httpx.URL) -> DirectUpload:
+    """Upstream's URL with what names the session and nothing else, as a key could be among it.
+
+    Raises UpstreamUnavailable for a URL where a client must not be sent with its bytes.
+    """
     upload_id = _upload_id(answer)
     parts = urlsplit(answer.headers["x-goog-upload-url"])
     host = parts.netloc.rpartition("@")[2]
     url = urlunsplit((parts.scheme, host, parts.path, urlencode(_session_query(upload_id)), ""))
     if REDACTOR.redact(url) != url:
         raise UpstreamUnavailable("upstream's upload URL holds a key")
+    if not _may_be_used(url, base):
+        raise UpstreamUnavailable("upstream's upload URL leads elsewhere")
     return DirectUpload(upload_id, url)
+
+
+def _may_be_used(url: str, base: httpx.URL) -> bool:
+    try:
+        return may_lead_to(httpx.URL(url), base)
+    except httpx.InvalidURL:
+        return False
 
 
 def _refusal(answer: httpx.Response, subject: Subject) -> UpstreamRefused | UpstreamKeyRefused:

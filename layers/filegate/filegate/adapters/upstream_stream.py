@@ -15,6 +15,7 @@ import anyio.to_thread
 import httpx
 
 from filegate import __version__
+from filegate.adapters.hosts import is_upstream, may_lead_to
 from filegate.adapters.project_keys import KeysOf, Told
 from filegate.adapters.refusals import (
     Subject,
@@ -141,24 +142,19 @@ class UpstreamStream:
 
     def _sign(self, request: httpx.Request, key: str) -> None:
         request.headers.pop("x-goog-api-key", None)
-        if self._is_upstream(request.url):
+        if is_upstream(request.url, self._client.base_url):
             request.headers["x-goog-api-key"] = key
 
-    def _is_upstream(self, url: httpx.URL) -> bool:
-        base = self._client.base_url
-        return (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
-
     def _may_go_to(self, url: httpx.URL) -> bool:
-        """Upstream itself, or over TLS only where upstream itself is: a desk has no TLS."""
         if REDACTOR.redact(str(url)) != str(url):
             return False
-        return self._is_upstream(url) or url.scheme == self._client.base_url.scheme
+        return may_lead_to(url, self._client.base_url)
 
     async def _attempt(self, request: httpx.Request) -> httpx.Response:
         answer, failure = None, ""
         try:
             answer = await self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # InvalidURL: of a redirect.
             failure = type(error).__name__
         if answer is None:
             # Raised out here: an httpx error holds the request, and the request holds the key.

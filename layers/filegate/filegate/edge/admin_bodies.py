@@ -172,7 +172,14 @@ class NewKeyBody(AdminBody):
 class RotationBody(AdminBody):
     """How long the old key is still good beside the new one."""
 
-    overlap: Annotated[Seconds, Field(ge=0, le=LONGEST_OVERLAP // SECOND)] = USUAL_OVERLAP // SECOND
+    overlap: Annotated[
+        Seconds,
+        Field(
+            ge=0,
+            le=LONGEST_OVERLAP // SECOND,
+            json_schema_extra={"default": f"{USUAL_OVERLAP // SECOND}s"},
+        ),
+    ] = USUAL_OVERLAP // SECOND
 
 
 class ProjectLimitsBody(AdminBody):

@@ -12,26 +12,11 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from filegate.edge.admin_routes import ROUTES, Route
+from filegate.edge.openapi_refusals import ALWAYS, STATUS, described, refusals
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _REFERENCE: Final = "#/components/schemas/{model}"
-_STATUS: Final[dict[str, Any]] = {
-    "type": "object",
-    "description": "A google.rpc.Status, as in every Google API.",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "status"],
-            "properties": {
-                "code": {"type": "integer"},
-                "message": {"type": "string"},
-                "status": {"type": "string"},
-                "details": {"type": "array", "items": {"type": "object"}},
-            },
-        }
-    },
-}
+_REFUSED: Final = (*ALWAYS, 401, 409)
 
 
 def document() -> dict[str, Any]:
@@ -63,7 +48,8 @@ def document() -> dict[str, Any]:
                 "adminKey": {"type": "apiKey", "in": "header", "name": "x-filegate-admin-key"},
                 "tenantKey": {"type": "apiKey", "in": "header", "name": "x-goog-api-key"},
             },
-            "schemas": {**definitions["$defs"], "Status": _STATUS},
+            "responses": described(_REFUSED),
+            "schemas": {**definitions["$defs"], "Status": STATUS},
         },
     }
 
@@ -89,12 +75,12 @@ def _operation(route: Route, schemas: Any) -> dict[str, Any]:  # noqa: ANN401 - 
     if route.body is not None:
         content = {"application/json": {"schema": schemas[route.body, "validation"]}}
         operation["requestBody"] = {"required": _needs_body(route), "content": content}
-    answer = {"application/json": {"schema": schemas[route.answer, "serialization"]}}
-    status = {"application/json": {"schema": {"$ref": "#/components/schemas/Status"}}}
-    operation["responses"] = {
-        "200": {"description": "OK", "content": answer},
-        "default": {"description": "Refused", "content": status},
+    forms: dict[str, Any] = {
+        "application/json": {"schema": schemas[route.answer, "serialization"]},
+        **{kind: {"schema": {"type": "string"}} for kind in route.tables},
     }
+    answered = {"description": "OK", "content": forms}
+    operation["responses"] = {"200": answered, **refusals(_REFUSED)}
     return operation
 
 

@@ -55,6 +55,8 @@ class Route:
     """Whether it takes an Idempotency-Key."""
     by_tenant: bool = False
     """Whether it is a tenant's own, with a tenant key."""
+    tables: tuple[str, ...] = ()
+    """Media types of tables that it answers instead, if `format` asks for one."""
 
 
 _PAGES: Final = (
@@ -65,6 +67,7 @@ _SPAN: Final = (
     Parameter("from", "Where the span begins: a date or an RFC 3339 time."),
     Parameter("to", "Where it ends, itself not included."),
 )
+_TABLES: Final = ("text/csv", "application/jsonl")
 _TENANT: Final = "/admin/v1/tenants/{tenant}"
 _KEY: Final = _TENANT + "/keys/{key}"
 _PROJECT: Final = "/admin/v1/projects/{project}"
@@ -217,6 +220,7 @@ _ALL: Final = (
             Parameter("format", "json (the default), csv or jsonl."),
             _PAGES[1],
         ),
+        tables=_TABLES,
     ),
     Route(
         "ledger.report",
@@ -250,6 +254,7 @@ _ALL: Final = (
             Parameter("format", "json (the default), csv or jsonl."),
         ),
         by_tenant=True,
+        tables=_TABLES,
     ),
 )
 

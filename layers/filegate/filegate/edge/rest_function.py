@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from filegate.adapters.deadline import DEADLINE, SHARED
 from filegate.edge.logs import LOGGER
 from filegate.edge.requests import Request, read_request
 from filegate.edge.responses import answer_error
@@ -37,7 +38,8 @@ class RestFunction:
     def answer(self, event: dict[str, Any], context: LambdaContext) -> Mapping[str, Any]:
         """The answer to a REST proxy integration's event; nothing that a route raises gets out."""
         self.metrics.add_metric(f"{self._of_metrics}Requests", MetricUnit.Count, 1)
-        answer: Mapping[str, Any] = self.app.resolve(event, context)
+        with DEADLINE.within(SHARED):
+            answer: Mapping[str, Any] = self.app.resolve(event, context)
         return answer
 
     def _unknown_route(self, _error: Exception) -> Response[str]:
