@@ -54,13 +54,13 @@ class Caller:
             client.create_table(TableName=TABLE_NAME, **declared)
             Registry(Table(client, TABLE_NAME)).create_project(aws.PROJECT, _now())
         self._registry = Registry(Table(client, TABLE_NAME))
-        self._tenant = f"b{random_characters(12)}"
-        self._registry.create_tenant(self._tenant, aws.PROJECT, _now())
+        self.tenant: Final = f"b{random_characters(12)}"
+        self._registry.create_tenant(self.tenant, aws.PROJECT, _now())
         self.key = self.new_key()
 
     def new_key(self) -> str:
         """Another key of the same tenant: one that no function remembers."""
-        return self._registry.issue_key(self._tenant, "bench", _now())
+        return self._registry.issue_key(self.tenant, "bench", _now())
 
     def key_of(self, limits: Limits) -> str:
         """A key of another tenant, with limits of its own."""

@@ -38,6 +38,8 @@ class LocalStack:
         self.base_url: Final = str(ready["base_url"])
         self.upstream_url: Final = str(ready["upstream_url"])
         self.aws_endpoint: Final = str(ready["aws_endpoint"])
+        self.dynamodb_endpoint = self.aws_endpoint
+        """Where `dynamodb` leads: another engine's address, if one is to be measured on."""
         self.tenant_keys: Final = [str(tenant["key"]) for tenant in ready["tenants"]]
         self.upstream_key: Final = (data / "upstream.key").read_text()
         self._control = httpx.Client(base_url=str(ready["control_url"]), timeout=60)
@@ -61,7 +63,7 @@ class LocalStack:
         """A DynamoDB client of a session of its own: nobody who listens to others hears it."""
         client: DynamoDBClient = boto3.Session().client(
             "dynamodb",
-            endpoint_url=self.aws_endpoint,
+            endpoint_url=self.dynamodb_endpoint,
             region_name="us-east-1",
             aws_access_key_id=OPERATOR["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=OPERATOR["AWS_SECRET_ACCESS_KEY"],

@@ -42,8 +42,13 @@ def leading_keys(request: Mapping[str, Any]) -> Iterator[str]:
         # The partition key is the one that is compared by `=` (AWS: Query); of an index, its own.
         for value in _EQUALS.findall(condition)[:1]:
             yield request["ExpressionAttributeValues"][value]["S"]
-    for table in request.get("RequestItems", {}).values():
-        for key in table["Keys"]:
+    for asked in request.get("RequestItems", {}).values():
+        if isinstance(asked, list):  # BatchWriteItem
+            for item in asked:
+                for write in item.values():
+                    yield from leading_keys(write)
+            continue
+        for key in asked["Keys"]:
             yield key[_PARTITION_KEY]["S"]
     for item in request.get("TransactItems", ()):
         for write in item.values():
