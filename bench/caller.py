@@ -115,10 +115,10 @@ class Caller:
         body = b'{"file": {"displayName": "talk.mp4"}}'
         return proxied("POST", "/upload/v1beta/files", headers, _UPLOAD, body)
 
-    def whole(self) -> Event:
+    def whole(self, key: str | None = None) -> Event:
         """A small file in one request."""
         headers = {
-            **self._headers(),
+            **self._headers(key),
             "Content-Type": "text/plain",
             "X-Goog-Upload-Protocol": "raw",
         }

@@ -19,6 +19,9 @@ Costs: TypeAlias = dict[str, Cost]
 
 _TWO_DAYS: Final = 48 * 3600 + 60
 """Seconds after which every file has expired."""
+_HOUR: Final = 3600
+_PAST_GRACE: Final = 360
+"""Seconds after the end of an hour by which its closing is due."""
 _CLOSING: Final = 10
 """Seconds after which an upload that has ended is looked at."""
 _DUE: Final = 10
@@ -185,6 +188,20 @@ class _Count:
             start = self._functions.call(STORES, self._stores.start(store))
             caller.send(self._functions.call(SESSIONS, self._stores.last_chunk(start)), TAIL)
         yield f"janitor, settles {_DUE} uploads into a store", self._round(_CLOSING)
+        yield f"janitor, closes {_DUE} hours", self._closing()
+
+    def _closing(self) -> Cost:
+        """A round that closes the hours of tenants that store something and do nothing else."""
+        caller = self._caller
+        for _ in range(_DUE):
+            self._functions.call(FILES, caller.whole(caller.key_of(Limits())))
+        # The first hour has their uploads in it, and others' doings.
+        while caller.sweep(_HOUR + _PAST_GRACE)["hours"]:
+            pass
+        cost, done = self._counter.count(JANITOR, caller.round(2 * _HOUR + _PAST_GRACE))
+        if done["hours"] != _DUE or done["kept"]:
+            raise RuntimeError(f"the janitor closed other hours than planned: {done}")
+        return cost
 
     def _round(self, ahead: float) -> Cost:
         cost, done = self._counter.count(JANITOR, self._caller.round(ahead))

@@ -276,9 +276,7 @@ class Servers:
             + prices.BALANCER.dollars
             + (self.zones + self.instances) * prices.ADDRESS.dollars
         )
-        disks = (
-            self.instances * 20 * prices.DISK.dollars + 20 * prices.POSTGRES_DISK.dollars
-        )
+        disks = self.instances * 20 * prices.DISK.dollars + 20 * prices.POSTGRES_DISK.dollars
         return hourly * prices.MONTH_HOURS + disks
 
     @property

@@ -30,7 +30,7 @@ def run_dynamodb_local() -> Iterator[str]:
         child = children.start(
             "dynamodb-local",
             [
-                *("java", f"-Djava.library.path={_INSTALLED}", "-Xmx1g"),
+                *("java", f"-Djava.library.path={_INSTALLED}", "-Xmx1g", "-XX:+UseSerialGC"),
                 *("-cp", f"{_INSTALLED}/*", _MAIN),
                 *("-inMemory", "-disableTelemetry", "-port", str(port)),
             ],

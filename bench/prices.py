@@ -1,14 +1,14 @@
-"""Prices: what AWS asks, from its public price pages. The one place where a price is written.
+"""Prices: what AWS asks, from its public price list. The one place where a price is written.
 
-Looked up 2026-11-28: us-east-1, on demand, first tier, without taxes, discounts or free tier. Where
-a page showed its figures to a browser alone, they are those that AWS's own examples and three other
-sites name alike. Prices change; whoever reads a table made of these looks at the date first.
+As known on 2026-11-28: us-east-1, on demand, first tier, without taxes, discounts or free tier.
+AWS's pages show most of their figures to a browser alone, so not each could be read there again;
+whoever reads a table made of these looks at the date, and at the page, first.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-LOOKED_UP: Final = "2026-11-28"
+AS_OF: Final = "2026-11-28"
 MONTH_HOURS: Final = 730
 """Hours of a month, as AWS's calculator has it."""
 MILLION: Final = 1_000_000
@@ -34,9 +34,7 @@ RECOVERY: Final = Price("DynamoDB PITR", 0.20, "GB-month", "DynamoDB pricing, on
 RUNS: Final = Price("Lambda requests", 0.20, "million", "Lambda pricing")
 MEMORY: Final = Price("Lambda duration, arm64", 0.0000133334, "GB-second", "Lambda pricing")
 REST: Final = Price("API Gateway, REST", 3.50, "million requests", "API Gateway pricing")
-HTTP: Final = Price(
-    "API Gateway, HTTP", 1.00, "million requests of 512 KB", "API Gateway pricing"
-)
+HTTP: Final = Price("API Gateway, HTTP", 1.00, "million requests of 512 KB", "API Gateway pricing")
 OUT: Final = Price("data out to the internet", 0.09, "GB", "EC2 on-demand pricing, data transfer")
 SECRET: Final = Price("Secrets Manager, a secret", 0.40, "month", "Secrets Manager pricing")
 LOGS: Final = Price("CloudWatch Logs, taken in", 0.50, "GB", "CloudWatch pricing")

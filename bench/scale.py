@@ -295,8 +295,18 @@ def tables(scale: Scale) -> dict[str, str]:
             ],
         ),
         "scale janitor": table(
-            ["due in a minute", "of", "rounds", "reads", "transactions", "RRU", "WRU"]
-            + ["RRU each", "WRU each", "upstream each"],
+            [
+                "due in a minute",
+                "of",
+                "rounds",
+                "reads",
+                "transactions",
+                "RRU",
+                "WRU",
+                "RRU each",
+                "WRU each",
+                "upstream each",
+            ],
             [
                 [
                     f"{one.due:,}",

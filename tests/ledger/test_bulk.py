@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from atomic_table import NOW, AtomicTable
 from bench.bulk import SIZE, Loader, Stock
 from bench.units import item_size
+
+from atomic_table import NOW, AtomicTable
 from filegate.appointments import next_look, stored_from
 from filegate.instants import HOUR
 from filegate.ledger import Ledger
