@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from bench.cost_report import call_cpu
 from bench.recorder import Cost
 from bench.report import README, RESULTS, fill, table
 from bench.simulation.contention import Starts, fleet, one_project
@@ -23,8 +24,8 @@ PICTURES: Final = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 MANNERS: Final = (
     Manner("all at once, shards in order"),
     Manner("all at once, shards in turn", rotating=True),
-    Manner("over 50 minutes, in turn", spread=3_000, rotating=True),
-    Manner("the same, 1,769 MB", spread=3_000, rotating=True, memory=1_769),
+    Manner("over 50 minutes, in turn", spread=True, rotating=True),
+    Manner("the same, 1,769 MB", spread=True, rotating=True, memory=1_769),
 )
 TENANTS: Final = (1_000, 10_000, 30_000, 100_000)
 PROJECT_RATES: Final = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0)
@@ -238,8 +239,7 @@ def _time(seconds: float) -> str:
 
 def measured_parameters(results: Mapping[str, Any]) -> Parameters:
     """The parameters, with the CPU of a call as it was measured last (bench/results.json)."""
-    cpu = results["cpu"][0]["cpu"] / 1000
-    return replace(Parameters(), call_cpu=cpu)
+    return replace(Parameters(), call_cpu=call_cpu(results) / 1000)
 
 
 def main() -> int:

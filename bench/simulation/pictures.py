@@ -89,7 +89,7 @@ def _axis(
 def _step(most: float) -> float:
     """A round step that gives four to ten marks."""
     power = 10.0 ** math.floor(math.log10(most))
-    return next(step * power for step in (0.1, 0.2, 0.25, 0.5, 1.0) if most / (step * power) <= 8)
+    return next(step * power for step in (0.1, 0.2, 0.25, 0.5, 1, 2) if most / (step * power) <= 8)
 
 
 def _name(value: float) -> str:

@@ -26,8 +26,8 @@ class Manner:
     """How the janitor goes about it."""
 
     name: str
-    spread: int = 0
-    """Seconds that the closings of an hour are spread over, by a hash of the tenant."""
+    spread: bool = False
+    """Whether each tenant's hour is closed at a minute of its own."""
     rotating: bool = False
     """Whether each round begins with another shard."""
     memory: int = 512
@@ -89,7 +89,7 @@ def day(
     """
     found = _Day(parameters, manner)
     rate = tenants * per_day / (24 * _HOUR) * _MINUTE
-    closings = _closings(tenants, manner.spread, parameters)
+    closings = _closings(tenants, parameters, spread=manner.spread)
     for minute in range(hours * 60):
         found.fall_due(minute, rate, closings.get(minute % 60, ()))
         found.make_round(minute)
@@ -172,26 +172,25 @@ def capacity(parameters: Parameters, memory: int, errand: Errand) -> float:
 
 
 def _closings(
-    tenants: int, spread: int, parameters: Parameters
+    tenants: int, parameters: Parameters, *, spread: bool
 ) -> dict[int, list[tuple[int, int]]]:
     """By minute of the hour: shard, and how many hours fall due in it."""
-    grace = GRACE // SECOND
     found: Counter[tuple[int, int]] = Counter()
     numbers = {shard_name(number): number for number in range(parameters.shards)}
     for tenant in range(tenants):
         name = f"t{tenant:06d}"
-        offset = hash_of(name) % spread if spread else 0
-        minute = ((grace + offset) // _MINUTE) % 60
-        found[minute, numbers[due_shard(name)]] += 1
+        due = GRACE + _of_its_own(name) if spread else GRACE
+        found[due // MINUTE, numbers[due_shard(name)]] += 1
     by_minute: dict[int, list[tuple[int, int]]] = {}
     for (minute, shard), count in found.items():
         by_minute.setdefault(minute, []).append((shard, count))
     return by_minute
 
 
-def hash_of(tenant: str) -> int:
-    """A number that is another tenant's only by chance; not the one that its shard is made of."""
-    return int.from_bytes(hashlib.sha256(f"closing/{tenant}".encode()).digest()[:8])
+def _of_its_own(tenant: str) -> int:
+    """Milliseconds, less than 50 minutes; by another hash than the one that chooses its shard."""
+    digest = hashlib.sha256(f"closing/{tenant}".encode()).digest()
+    return int.from_bytes(digest[:8]) % (50 * MINUTE)
 
 
 def _split(rng: random.Random, rate: float, shards: int) -> list[int]:

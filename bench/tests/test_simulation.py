@@ -101,7 +101,7 @@ def test_a_day_ends_with_nothing_left_where_there_is_time_enough() -> None:
 
 def test_hours_that_fall_due_at_once_keep_files_waiting_and_spread_ones_do_not() -> None:
     at_once = day(SMALL, 20_000, Manner("at once"), hours=4, per_day=10)
-    spread = day(SMALL, 20_000, Manner("spread", spread=3_000, rotating=True), hours=4, per_day=10)
+    spread = day(SMALL, 20_000, Manner("spread", spread=True, rotating=True), hours=4, per_day=10)
     assert at_once.file_most > 300
     assert spread.file_most < 60
     assert at_once.left == spread.left == 0
