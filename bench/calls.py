@@ -4,24 +4,25 @@ The real handlers run in this process on a real engine; what their own clients s
 what AWS would bill for it is computed from the items (units). The same numbers come out every time.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from bench.caller import CHUNK, TAIL, Caller
 from bench.counter import Counter
+from bench.events import scheduled
 from bench.functions import FILES, GENERATE, JANITOR, SESSIONS, STORES, Functions
 from bench.model_calls import ModelCaller, body_of, file_made, prompt
 from bench.recorder import Cost, Recorder
 from bench.store_calls import StoreCaller
+from filegate.instants import HOUR, SECOND
 from filegate.limits import Limits, UploadMode
+from filegate.usage import GRACE, SPREAD, hour_start
 
 Costs: TypeAlias = dict[str, Cost]
 
 _TWO_DAYS: Final = 48 * 3600 + 60
 """Seconds after which every file has expired."""
-_HOUR: Final = 3600
-_PAST_GRACE: Final = 360
-"""Seconds after the end of an hour by which its closing is due."""
 _CLOSING: Final = 10
 """Seconds after which an upload that has ended is looked at."""
 _DUE: Final = 10
@@ -196,9 +197,10 @@ class _Count:
         for _ in range(_DUE):
             self._functions.call(FILES, caller.whole(caller.key_of(Limits())))
         # The first hour has their uploads in it, and others' doings.
-        while caller.sweep(_HOUR + _PAST_GRACE)["hours"]:
+        closed = (hour_start(int(time.time() * SECOND)) + HOUR + GRACE + SPREAD) / SECOND
+        while self._functions.call(JANITOR, scheduled(closed))["hours"]:
             pass
-        cost, done = self._counter.count(JANITOR, caller.round(2 * _HOUR + _PAST_GRACE))
+        cost, done = self._counter.count(JANITOR, scheduled(closed + HOUR / SECOND))
         if done["hours"] != _DUE or done["kept"]:
             raise RuntimeError(f"the janitor closed other hours than planned: {done}")
         return cost

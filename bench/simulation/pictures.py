@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
-_WIDTH: Final = 720
+_WIDTH: Final = 800
 _HEIGHT: Final = 360
 _LEFT: Final = 70
-_RIGHT: Final = 190
+_RIGHT: Final = 250
 _TOP: Final = 40
 _BOTTOM: Final = 50
 _COLOURS: Final = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf")
@@ -52,7 +52,7 @@ def chart(
     if wall:
         at = place_y(wall[1])
         parts.append(_line(_LEFT, at, _WIDTH - _RIGHT, at, "#000000", dashed=True))
-        parts.append(_text(_WIDTH - _RIGHT + 8, at + 4, wall[0]))
+        parts.append(_text(_LEFT + 6, at + 14, wall[0]))
     for number, (name, points) in enumerate(lines.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         path = " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in points)

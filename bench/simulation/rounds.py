@@ -1,6 +1,5 @@
 """Rounds: the janitor, minute after minute, with what falls due and the time it has."""
 
-import hashlib
 import heapq
 import math
 import random
@@ -12,7 +11,7 @@ from typing import Final
 from bench.simulation.parameters import CLOSING, EXPIRY, TELLING, Errand, Parameters
 from filegate.instants import HOUR, MINUTE, SECOND
 from filegate.records import due_shard, shard_name
-from filegate.usage import GRACE
+from filegate.usage import GRACE, closing_at
 
 _MINUTE: Final = MINUTE // SECOND
 _HOUR: Final = HOUR // SECOND
@@ -179,18 +178,12 @@ def _closings(
     numbers = {shard_name(number): number for number in range(parameters.shards)}
     for tenant in range(tenants):
         name = f"t{tenant:06d}"
-        due = GRACE + _of_its_own(name) if spread else GRACE
+        due = closing_at(name, 0) - HOUR if spread else GRACE
         found[due // MINUTE, numbers[due_shard(name)]] += 1
     by_minute: dict[int, list[tuple[int, int]]] = {}
     for (minute, shard), count in found.items():
         by_minute.setdefault(minute, []).append((shard, count))
     return by_minute
-
-
-def _of_its_own(tenant: str) -> int:
-    """Milliseconds, less than 50 minutes; by another hash than the one that chooses its shard."""
-    digest = hashlib.sha256(f"closing/{tenant}".encode()).digest()
-    return int.from_bytes(digest[:8]) % (50 * MINUTE)
 
 
 def _split(rng: random.Random, rate: float, shards: int) -> list[int]:

@@ -8,8 +8,10 @@ from bench.recorder import Cost
 from bench.simulation.contention import Starts
 from bench.simulation.parameters import CLOSING, EXPIRY, Parameters
 from bench.simulation.rounds import capacity
+from filegate.instants import MINUTE
 from filegate.limits import STORAGE_BYTES
 from filegate.records import DUE_SHARDS
+from filegate.usage import SPREAD
 
 _KEPT: Final = 48 * 3600
 """Seconds upstream keeps a file, and so takes a project's bytes."""
@@ -113,11 +115,13 @@ def walls(
         ),
     ]
     found.sort(key=lambda wall: wall.starts or 0)
+    # Of each minute's time, what closing takes and what expiries take; at one it is used up.
+    for_tenant = 1 / (SPREAD / MINUTE * closings) + parameters.uploads_a_day / 86_400 / expiries
     hour = Wall(
         "the janitor: hours of usage to close",
-        f"{closings:.0f} a minute, all hours falling due at once",
+        f"{closings:,.0f} a minute",
         None,
-        f"above {closings * 10:,.0f} tenants that store something, files wait ten minutes; "
-        f"above {closings * 60:,.0f} an hour is not enough",
+        f"above {1 / for_tenant:,.0f} tenants that store something it falls behind; more memory. "
+        f"(All hours due at once: above {closings * 10:,.0f}, files wait ten minutes)",
     )
     return [hour, *found]
