@@ -13,10 +13,10 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow prove check format openapi template checkov deploy-check bench bench-check lock ci clean
+.PHONY: help run test test-slow prove check format openapi template checkov deploy-check bench bench-check bench-scale bench-simulation lock ci clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 run: $(VENV)/.local ## Run the whole gateway on this machine (PORT=8080)
 	@$(BIN)/filegate local --port $(or $(PORT),8080) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
@@ -58,6 +58,13 @@ deploy-check: $(VENV)/.dev $(SAM_VENV)/.done $(DEPLOY_VENV)/.done ## sam build, 
 
 bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
 	$(BIN)/python -m bench --write
+	@$(BIN)/python -m bench.cost_report --write
+
+bench-scale: $(VENV)/.dev engines ## Count again with 1,000,000 records; needs Java 17 and Maven, half an hour
+	$(BIN)/python -m bench.scale --write
+
+bench-simulation: $(VENV)/.dev ## Carry the counts to 100,000 tenants; rewrite bench/README.md and docs/pictures
+	$(BIN)/python -m bench.simulation --write
 
 bench-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
 	$(BIN)/python -m bench --check

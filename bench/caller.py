@@ -11,6 +11,7 @@ import httpx
 from bench.events import Event, authorized, proxied, scheduled
 from bench.functions import FILES, JANITOR, SESSIONS, Functions
 from bench.stack import LocalStack
+from filegate.adapters.table import Table
 from filegate.limits import Limits
 from filegate.names import random_characters
 from filegate.registry import Registry
@@ -51,15 +52,15 @@ class Caller:
         declared = cast("Any", aws.table_properties(template_path()))
         if TABLE_NAME not in client.list_tables()["TableNames"]:
             client.create_table(TableName=TABLE_NAME, **declared)
-            Registry(stack.table(TABLE_NAME)).create_project(aws.PROJECT, _now())
-        self._registry = Registry(stack.table(TABLE_NAME))
-        self._tenant = f"b{random_characters(12)}"
-        self._registry.create_tenant(self._tenant, aws.PROJECT, _now())
+            Registry(Table(stack.service(), TABLE_NAME)).create_project(aws.PROJECT, _now())
+        self._registry = Registry(Table(stack.service(), TABLE_NAME))
+        self.tenant: Final = f"b{random_characters(12)}"
+        self._registry.create_tenant(self.tenant, aws.PROJECT, _now())
         self.key = self.new_key()
 
     def new_key(self) -> str:
         """Another key of the same tenant: one that no function remembers."""
-        return self._registry.issue_key(self._tenant, "bench", _now())
+        return self._registry.issue_key(self.tenant, "bench", _now())
 
     def key_of(self, limits: Limits) -> str:
         """A key of another tenant, with limits of its own."""
@@ -114,10 +115,10 @@ class Caller:
         body = b'{"file": {"displayName": "talk.mp4"}}'
         return proxied("POST", "/upload/v1beta/files", headers, _UPLOAD, body)
 
-    def whole(self) -> Event:
+    def whole(self, key: str | None = None) -> Event:
         """A small file in one request."""
         headers = {
-            **self._headers(),
+            **self._headers(key),
             "Content-Type": "text/plain",
             "X-Goog-Upload-Protocol": "raw",
         }

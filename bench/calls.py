@@ -4,16 +4,20 @@ The real handlers run in this process on a real engine; what their own clients s
 what AWS would bill for it is computed from the items (units). The same numbers come out every time.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from bench.caller import CHUNK, TAIL, Caller
 from bench.counter import Counter
+from bench.events import scheduled
 from bench.functions import FILES, GENERATE, JANITOR, SESSIONS, STORES, Functions
 from bench.model_calls import ModelCaller, body_of, file_made, prompt
 from bench.recorder import Cost, Recorder
 from bench.store_calls import StoreCaller
+from filegate.instants import HOUR, SECOND
 from filegate.limits import Limits, UploadMode
+from filegate.usage import GRACE, SPREAD, hour_start
 
 Costs: TypeAlias = dict[str, Cost]
 
@@ -185,6 +189,21 @@ class _Count:
             start = self._functions.call(STORES, self._stores.start(store))
             caller.send(self._functions.call(SESSIONS, self._stores.last_chunk(start)), TAIL)
         yield f"janitor, settles {_DUE} uploads into a store", self._round(_CLOSING)
+        yield f"janitor, closes {_DUE} hours", self._closing()
+
+    def _closing(self) -> Cost:
+        """A round that closes the hours of tenants that store something and do nothing else."""
+        caller = self._caller
+        for _ in range(_DUE):
+            self._functions.call(FILES, caller.whole(caller.key_of(Limits())))
+        # The first hour has their uploads in it, and others' doings.
+        closed = (hour_start(int(time.time() * SECOND)) + HOUR + GRACE + SPREAD) / SECOND
+        while self._functions.call(JANITOR, scheduled(closed))["hours"]:
+            pass
+        cost, done = self._counter.count(JANITOR, scheduled(closed + HOUR / SECOND))
+        if done["hours"] != _DUE or done["kept"]:
+            raise RuntimeError(f"the janitor closed other hours than planned: {done}")
+        return cost
 
     def _round(self, ahead: float) -> Cost:
         cost, done = self._counter.count(JANITOR, self._caller.round(ahead))

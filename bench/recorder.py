@@ -146,14 +146,18 @@ class Recorder:
             self._cost += cost + Cost(rru=units.reads, wru=units.writes)
 
     def _items(self, places: Sequence[tuple[str, TablePlace]]) -> dict[TablePlace, Item | None]:
-        return {
-            place: self._reader.get_item(
-                TableName=table,
-                Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}},
-                ConsistentRead=True,
-            ).get("Item")
-            for table, place in places
-        }
+        """The items at these places, at once: there are no more than a transaction can have."""
+        asked: dict[str, Any] = {}
+        for table, (pk, sk) in places:
+            read = asked.setdefault(table, {"Keys": [], "ConsistentRead": True})
+            read["Keys"].append({"pk": {"S": pk}, "sk": {"S": sk}})
+        found: dict[TablePlace, Item] = {}
+        while asked:
+            answer = self._reader.batch_get_item(RequestItems=asked)
+            for items in answer["Responses"].values():
+                found.update({(item["pk"]["S"], item["sk"]["S"]): item for item in items})
+            asked = dict(answer.get("UnprocessedKeys", {}))
+        return {place: found.get(place) for _, place in places}
 
     def _changed_units(
         self,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import psutil
 
-from filegate.adapters.table import Table
+from filegate.adapters.aws_service import DYNAMODB, AwsService
 from filegate_local.aws import LocalAws
 from filegate_local.children import free_port
 
@@ -39,6 +39,8 @@ class LocalStack:
         self.base_url: Final = str(ready["base_url"])
         self.upstream_url: Final = str(ready["upstream_url"])
         self.aws_endpoint: Final = str(ready["aws_endpoint"])
+        self.dynamodb_endpoint = self.aws_endpoint
+        """Where `dynamodb` leads: another engine's address, if one is to be measured on."""
         self.tenant_keys: Final = [str(tenant["key"]) for tenant in ready["tenants"]]
         self.upstream_key: Final = (data / "upstream.key").read_text()
         self._control = httpx.Client(base_url=str(ready["control_url"]), timeout=60)
@@ -60,11 +62,11 @@ class LocalStack:
 
     def dynamodb(self) -> "DynamoDBClient":
         """A DynamoDB client of boto3."""
-        return LocalAws(self.aws_endpoint).dynamodb()
+        return LocalAws(self.dynamodb_endpoint).dynamodb()
 
-    def table(self, name: str) -> Table:
-        """A table as the product speaks to it; nobody who listens to functions hears it."""
-        return LocalAws(self.aws_endpoint).table(name)
+    def service(self) -> AwsService:
+        """DynamoDB as the product speaks to it; nobody who listens to functions hears it."""
+        return LocalAws(self.dynamodb_endpoint).service(DYNAMODB)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
         """Invoke a function of the stack with an event, without the gateway in between."""

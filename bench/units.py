@@ -11,7 +11,8 @@ items themselves. Sources, in the Amazon DynamoDB Developer Guide:
 - "Using Global Secondary Indexes" (GSI.html#GSI.ThroughputConsiderations): the index's own writes.
   They follow the table's asynchronously, so a transaction is taken not to double them; the guide
   does not say it in so many words.
-- Prices: aws.amazon.com/dynamodb/pricing/on-demand, us-east-1, since November 2024.
+
+Dollars are those of prices.py.
 """
 
 import math
@@ -19,13 +20,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from bench import prices
+
 Item: TypeAlias = Mapping[str, Mapping[str, Any]]
 """An item as DynamoDB's API writes it: `{"pk": {"S": "…"}}`."""
 
 READ_BYTES: Final = 4096
 WRITE_BYTES: Final = 1024
-DOLLARS_PER_MILLION_READS: Final = 0.125
-DOLLARS_PER_MILLION_WRITES: Final = 0.625
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Units:
     @property
     def dollars(self) -> float:
         """Dollars for a million times these units."""
-        return self.reads * DOLLARS_PER_MILLION_READS + self.writes * DOLLARS_PER_MILLION_WRITES
+        return self.reads * prices.READS.dollars + self.writes * prices.WRITES.dollars
 
 
 def item_size(item: Item) -> int:

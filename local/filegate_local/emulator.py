@@ -8,7 +8,7 @@ each item's action, which is never more generous than AWS.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ministack.app import main  # type: ignore[import-untyped]
@@ -42,12 +42,21 @@ def leading_keys(request: Mapping[str, Any]) -> Iterator[str]:
         # The partition key is the one that is compared by `=` (AWS: Query); of an index, its own.
         for value in _EQUALS.findall(condition)[:1]:
             yield request["ExpressionAttributeValues"][value]["S"]
-    for table in request.get("RequestItems", {}).values():
-        for key in table["Keys"]:
-            yield key[_PARTITION_KEY]["S"]
-    for item in request.get("TransactItems", ()):
-        for write in item.values():
-            yield from leading_keys(write)
+    for asked in request.get("RequestItems", {}).values():
+        # A list of writes in BatchWriteItem, the keys to read in BatchGetItem.
+        yield from _each(asked) if isinstance(asked, list) else _keys(asked["Keys"])
+    yield from _each(request.get("TransactItems", ()))
+
+
+def _keys(keys: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for key in keys:
+        yield key[_PARTITION_KEY]["S"]
+
+
+def _each(writes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for write in writes:
+        for request in write.values():
+            yield from leading_keys(request)
 
 
 def run() -> None:

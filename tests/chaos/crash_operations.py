@@ -573,7 +573,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "janitor settles a document": Operation(janitor, (*an_open_document, last_chunk, wait(6))),
     "janitor gives up a document": Operation(janitor, (*an_open_document, send("cancel"), wait(6))),
     "janitor ends a document": Operation(janitor, (*an_open_document, wait(HOUR / 2 + 2))),
-    "janitor closes an hour and tells of it": Operation(janitor, (*stored, wait(HOUR + 360))),
+    "janitor closes an hour and tells of it": Operation(janitor, (*stored, wait(HOUR + 3_300))),
     "janitor deletes a cache nobody recorded": Operation(
         janitor, (*stored, broken_off(create_cache, "upstream POST"), wait(31 * 60))
     ),

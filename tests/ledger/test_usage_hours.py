@@ -1,6 +1,7 @@
 """Hours of usage: closed once they are over, and right to the byte-second whatever cuts them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,8 +19,10 @@ from filegate.records import DUE_SHARDS, shard_name
 from filegate.tenants import tenant_key
 from filegate.usage import (
     GRACE,
+    SPREAD,
     ModelUsage,
     Tokens,
+    closing_at,
     count,
     count_model,
     count_released,
@@ -181,10 +184,11 @@ def test_an_hour_is_closed_once_it_is_over_and_not_before(table: AtomicTable, te
     table.table.update(count(tenant, NOW + 1, documents=2))
     key = usage_key(tenant, hour_of(NOW))
     hours = UsageHours(table.table, tell=False)
-    assert hours.close(key, NOW + HOUR + GRACE - 1, lambda: True) == 0
-    assert hours.close(key, NOW + HOUR + GRACE, lambda: False) == 0
-    assert hours.close(key, NOW + HOUR + GRACE, lambda: True) == 1
-    assert hours.close(key, NOW + HOUR + GRACE, lambda: True) == 0
+    due = closing_at(tenant, NOW)
+    assert hours.close(key, due - 1, lambda: True) == 0
+    assert hours.close(key, due, lambda: False) == 0
+    assert hours.close(key, due, lambda: True) == 1
+    assert hours.close(key, due, lambda: True) == 0
     assert [item["sk"] for item in usage_items(table.table, tenant)] == [key.sk]
 
 
@@ -192,13 +196,32 @@ def test_what_is_stored_is_carried_on_for_as_long_as_it_is_there(
     table: AtomicTable, tenant: str
 ) -> None:
     table.table.update(count_stored(tenant, 10, NOW + 30 * MINUTE))
-    assert close_all(table.table, NOW + 3 * HOUR + GRACE, tell=True) == 3
+    assert close_all(table.table, NOW + 3 * HOUR + GRACE + SPREAD, tell=True) == 3
     table.table.update(count_released(tenant, 10, NOW + 3 * HOUR + MINUTE))
     close_all(table.table, NOW + 9 * HOUR, tell=True)
     assert [
         (event["data"]["from"][11:13], event["data"]["byteSeconds"])  # type: ignore[index]
         for event in events(table.table, tenant)
     ] == [("08", 18_000), ("09", 36_000), ("10", 36_000), ("11", 600)]
+
+
+def test_an_hour_is_closed_before_the_next_one_is_due(table: AtomicTable, tenant: str) -> None:
+    """Each tenant at its own minute, which is the same in each hour."""
+    table.table.update(count_stored(tenant, 10, NOW + MINUTE))
+    for hour in range(3):
+        due = closing_at(tenant, NOW + hour * HOUR)
+        assert close_all(table.table, due - 1) == 0
+        assert close_all(table.table, due) == 1
+
+
+def test_hours_fall_due_evenly_and_within_the_hour_that_follows() -> None:
+    """For a thousand tenants no minute has more than a few times its share."""
+    offsets = [closing_at(f"t{number}", NOW) - NOW - HOUR for number in range(1_000)]
+    assert min(offsets) >= GRACE
+    assert max(offsets) < GRACE + SPREAD < HOUR
+    by_minute = Counter(offset // MINUTE for offset in offsets)
+    assert len(by_minute) == SPREAD // MINUTE
+    assert max(by_minute.values()) < 3 * 1_000 / (SPREAD // MINUTE)
 
 
 def test_each_kind_of_record_is_told_of_once_closed(table: AtomicTable, tenant: str) -> None:

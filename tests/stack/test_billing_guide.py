@@ -12,7 +12,7 @@ import pytest
 
 from bus_listener import Listener, listening, tell_all
 from filegate.instants import SECOND, format_rfc3339
-from filegate.usage import GRACE, hour_start
+from filegate.usage import GRACE, SPREAD, hour_start
 from invoices import invoice_of_log, lives
 from local_stack import LocalStack, StackTenant
 from model_calls import MODEL, generate, prompt, uploaded
@@ -85,7 +85,7 @@ def test_a_listener_keeps_the_books(stack: LocalStack, tenant: StackTenant) -> N
         generate(tenant, prompt()).raise_for_status()
         stack.run_janitor()
         began = hour_start(stack.now())
-        stack.advance(2 * 3_600 + GRACE / SECOND)
+        stack.advance(2 * 3_600 + (GRACE + SPREAD) / SECOND)
         tell_all(stack, tenant)
         told = books(stack, listener)
     [life] = lives(stack, [name])

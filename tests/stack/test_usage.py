@@ -7,7 +7,7 @@ import time
 
 from bus_listener import listening, tell_all
 from filegate.instants import HOUR, format_rfc3339, parse_rfc3339
-from filegate.usage import GRACE, hour_start
+from filegate.usage import GRACE, SPREAD, hour_start
 from filegate.usage_reports import Row, Span, Step, UsageReports
 from local_stack import LocalStack, StackTenant
 from model_calls import GENERATE, MODEL, generate, prompt, uploaded
@@ -82,7 +82,7 @@ def test_each_closed_hour_is_on_the_bus(stack: LocalStack, tenant: StackTenant) 
     stack.run_janitor()
     with listening(stack) as listener:
         # Two hours on, and a little: both are closed, though nothing happened in the second.
-        stack.advance(2 * 3_600 + GRACE / 1_000 + 60)
+        stack.advance(2 * 3_600 + (GRACE + SPREAD) / 1_000 + 60)
         tell_all(stack, tenant)
         listener.until(lambda: len(listener.of(tenant, "storage")) >= 2)
         listener.until(lambda: len(listener.of(tenant, "model")) >= 1)

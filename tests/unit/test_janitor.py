@@ -8,10 +8,10 @@ import pytest
 from filegate.adapters.refusals import UpstreamRefused, UpstreamUnavailable
 from filegate.adapters.table import Key, TableBusy, TableUnavailable
 from filegate.appointments import CannotKeep, Keeper
-from filegate.instants import HOUR, SECOND
+from filegate.instants import HOUR, MINUTE, SECOND
 from filegate.janitor import Janitor, Round
 from filegate.outbox import Published
-from filegate.records import FileRecord, State, shard_name
+from filegate.records import DUE_SHARDS, FileRecord, State, shard_name
 
 if TYPE_CHECKING:
     from filegate.adapters.upstream import Upstream
@@ -37,8 +37,10 @@ class Office:
         self.released: list[str] = []
         self.appointed: dict[str, int] = {}
         self.published = 0
+        self.asked: list[str] = []
 
     def due(self, shard: str, _until: int) -> Iterator[Key]:
+        self.asked.append(shard)
         return iter(list(self.records) if shard == shard_name(0) else [])
 
     def find_at(self, key: Key) -> FileRecord | None:
@@ -62,7 +64,9 @@ class Office:
         self.published += 1
         return Published()
 
-    def round(self, time_is_left: Callable[[], bool] = lambda: True) -> Round:
+    def round(
+        self, time_is_left: Callable[[], bool] = lambda: True, now: int = NOW + HOUR
+    ) -> Round:
         ledger = cast("Ledger", self)
         keeper = Keeper(ledger, cast("Upstream", self), lambda _: cast("Session", None))
         janitor = Janitor(
@@ -72,7 +76,7 @@ class Office:
             cast("UsageHours", None),
             cast("Outbox", self),
         )
-        return janitor.make_round(NOW + HOUR, time_is_left)
+        return janitor.make_round(now, time_is_left)
 
 
 def test_one_whose_items_are_busy_does_not_stop_the_others() -> None:
@@ -115,3 +119,16 @@ def test_a_batch_ends_when_time_does() -> None:
 
 def test_what_is_no_wait_is_none() -> None:
     assert CannotKeep("ValueError").wait == 0
+
+
+def test_where_time_is_short_each_shard_comes_first_once() -> None:
+    """A round that ends early leaves other shards undone each minute, and none for good."""
+    firsts = []
+    for minute in range(DUE_SHARDS):
+        office = Office()
+        done = office.round(lambda: False, NOW + minute * MINUTE)
+        # What is due is all in the first shard by name; a round without time ends there.
+        assert not done.complete
+        assert office.asked[-1] == shard_name(0)
+        firsts.append(office.asked[0])
+    assert sorted(firsts) == [shard_name(number) for number in range(DUE_SHARDS)]

@@ -13,7 +13,7 @@ from typing import Final
 
 from filegate.adapters.table import Key, TableBusy
 from filegate.appointments import CannotKeep, Keeper, pause
-from filegate.instants import SECOND, Instant
+from filegate.instants import MINUTE, SECOND, Instant
 from filegate.ledger import Ledger, RecordChanged
 from filegate.loose_ends import LooseEnds, is_loose_end
 from filegate.outbox import Outbox
@@ -92,8 +92,10 @@ class Janitor:
 
         total = Round()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
+            # Each round begins with another shard: where time is short, none is left out for good.
+            first = now // MINUTE % DUE_SHARDS
             for number in range(DUE_SHARDS):
-                due = self._ledger.due(shard_name(number), now)
+                due = self._ledger.due(shard_name((first + number) % DUE_SHARDS), now)
                 while batch := list(islice(due, _BATCH)):
                     if not time_is_left():
                         return total + Round(complete=False)

@@ -10,6 +10,7 @@ there when the hour began is carried over from the hour before when that is clos
 a report does not wait for it. Both ends of a file's life are whole seconds by upstream's own clock.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -22,8 +23,12 @@ from filegate.tenants import tenant_key
 KEPT: Final = 400 * 24 * HOUR
 """How long a usage record is kept before TTL may collect it, milliseconds."""
 GRACE: Final = 5 * MINUTE
-"""From the end of an hour until it is closed, milliseconds: what ended in it is settled by then.
+"""From the end of an hour until it may be closed, milliseconds: what ended in it is settled then.
 What comes later still counts where it belongs, and closes its hour once more."""
+SPREAD: Final = 50 * MINUTE
+"""From then until the last tenant's hour is closed, milliseconds. If all fell due at once, files
+that expire would wait behind them. With GRACE it is less than an hour, so each is closed before
+the next one of its tenant is due."""
 PREFIX: Final = "USAGE#"
 REQUESTS_PREFIX: Final = "REQUESTS#"
 """Apart from what is paid for: these are written often, and in no transaction."""
@@ -79,6 +84,12 @@ def requests_key(tenant: str, hour: str) -> Key:
 def hour_start(instant: Instant) -> Instant:
     """When the UTC hour of an instant began."""
     return instant - instant % HOUR
+
+
+def closing_at(tenant: str, start: Instant) -> Instant:
+    """When a tenant's hour that began then is to be closed: each tenant has its own minute."""
+    digest = hashlib.sha256(f"closing/{tenant}".encode()).digest()
+    return start + HOUR + GRACE + int.from_bytes(digest[:8]) % SPREAD
 
 
 def count(tenant: str, now: Instant, **amounts: int) -> Update:
@@ -158,7 +169,7 @@ def addition(
         f" #dueShard = if_not_exists(#dueShard, :shard){settings} ADD #changes :one, {added}",
         values={
             ":garbage": (moment + KEPT) // SECOND,
-            ":due": hour_start(moment) + HOUR + GRACE,
+            ":due": closing_at(tenant, hour_start(moment)),
             ":shard": due_shard(tenant),
             ":one": 1,
             **values,

@@ -1,10 +1,10 @@
 """Usage hours: what the records of an hour say, and how an hour is closed and told of.
 
 Byte-seconds of an hour are what came and went in it (usage.py), and 3,600 for every byte that was
-there when it began: `carried`. An hour is closed a little after its end, each once the one before
-is: then what is left at its end is carried into the next, which begins to exist by that, so that no
-stored byte goes without a record. Whatever changes a closed hour later makes it due again, and the
-difference is carried on the same way.
+there when it began: `carried`. An hour is closed within the hour that follows, each tenant's at a
+minute of its own, and each once the one before is: then what is left at its end is carried into
+the next, which begins to exist by that, so that no stored byte goes without a record. Whatever
+changes a closed hour later makes it due again, and the difference is carried on the same way.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
