@@ -52,11 +52,11 @@ def tables(figures: Figures) -> dict[str, str]:
     return {
         "machine": "{cores} cores, Python {python}".format(**machine()),
         "calls": calls_table(figures.calls),
-        "cpu": _table(
+        "cpu": table(
             ["handler, in process", "× one get_item", "CPU ms"],
             [[one.operation, f"{one.ratio:.2f}", f"{one.cpu:.2f}"] for one in figures.cpu],
         ),
-        "latency": _table(
+        "latency": table(
             [
                 "operation",
                 "gateway ÷ straight",
@@ -70,7 +70,7 @@ def tables(figures: Figures) -> dict[str, str]:
                 ["plain chunk (authorizer only)", "", "", "", "", f"{figures.authorizer_cpu:.2f}"],
             ],
         ),
-        "throughput": _table(
+        "throughput": table(
             [
                 "upload",
                 "gateway ÷ straight",
@@ -82,7 +82,7 @@ def tables(figures: Figures) -> dict[str, str]:
             [_throughput_row(one) for one in figures.throughput],
         ),
         **_streaming_tables(figures),
-        "memory": _table(
+        "memory": table(
             ["process", "RSS MiB before", "RSS MiB after", "most", "MemorySize"],
             [
                 [
@@ -95,7 +95,7 @@ def tables(figures: Figures) -> dict[str, str]:
                 for one in figures.memory
             ],
         ),
-        "cold start": _table(
+        "cold start": table(
             ["fresh process", "× boto3, wall", "× boto3, CPU", "wall ms, best", "CPU ms, best"],
             [
                 [
@@ -113,7 +113,7 @@ def tables(figures: Figures) -> dict[str, str]:
 
 def _streaming_tables(figures: Figures) -> dict[str, str]:
     return {
-        "first event": _table(
+        "first event": table(
             [
                 "time to first event",
                 "gateway ÷ straight",
@@ -134,14 +134,14 @@ def _streaming_tables(figures: Figures) -> dict[str, str]:
                 for one in figures.first_event
             ],
         ),
-        "event gaps": _table(
+        "event gaps": table(
             ["one event each 50 ms", "gaps", "least ms", "p50 ms", "most ms"],
             [
                 [one.way, str(one.count), f"{one.least:.1f}", f"{one.p50:.1f}", f"{one.most:.1f}"]
                 for one in figures.gaps
             ],
         ),
-        "stream rate": _table(
+        "stream rate": table(
             [
                 "stream",
                 "gateway ÷ straight",
@@ -169,7 +169,7 @@ def _streaming_tables(figures: Figures) -> dict[str, str]:
 
 def calls_table(costs: Costs) -> str:
     """Calls, units and dollars of each operation."""
-    return _table(
+    return table(
         ["operation", "reads", "writes", "transactions", "RRU", "WRU", "$ per million", "upstream"],
         [
             [
@@ -230,7 +230,7 @@ def _throughput_row(one: Throughput) -> list[str]:
     ]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that reads as well in a terminal; numbers are aligned to the right."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 

@@ -89,13 +89,13 @@ def upload(clients: Sequence[httpx.Client], content: bytes, chunks: int) -> floa
 
     Answers the seconds from the first chunk sent to the last one answered.
     """
-    started = [_start(client, chunks) for client in clients]
+    started = [start_upload(client, chunks) for client in clients]
     together = threading.Barrier(len(clients))
 
     def send(client: httpx.Client, url: str) -> tuple[float, float, str]:
         together.wait()
         begin = time.perf_counter()
-        name = _send(client, url, content, chunks)
+        name = send_chunks(client, url, content, chunks)
         return begin, time.perf_counter(), name
 
     with ThreadPoolExecutor(len(clients)) as threads:
@@ -111,7 +111,7 @@ def _clients(
     return [kept.enter_context(make()) for _ in range(count)]
 
 
-def _start(client: httpx.Client, chunks: int) -> str:
+def start_upload(client: httpx.Client, chunks: int) -> str:
     """Start an upload; answers the address of its chunks."""
     start = client.post(
         "/upload/v1beta/files",
@@ -125,7 +125,7 @@ def _start(client: httpx.Client, chunks: int) -> str:
     return start.headers["x-goog-upload-url"]
 
 
-def _send(client: httpx.Client, url: str, content: bytes, chunks: int) -> str:
+def send_chunks(client: httpx.Client, url: str, content: bytes, chunks: int) -> str:
     """Send all chunks of a file; answers the file's name."""
     for number in range(chunks):
         last = number == chunks - 1
