@@ -13,7 +13,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow prove check format openapi template checkov deploy-check bench bench-check bench-scale bench-simulation lock ci clean
+.PHONY: help run test test-slow prove check format openapi template checkov deploy-check bench bench-check bench-peers bench-scale bench-simulation lock ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-simulation: $(VENV)/.dev ## Carry the counts to 100,000 tenants; rewrite b
 bench-check: $(VENV)/.dev ## Fail if an operation costs more DynamoDB calls or units than its budget
 	$(BIN)/python -m bench --check
 
+bench-peers: $(VENV)/.dev ## Measure LiteLLM, nginx and Portkey beside Filegate; installs them into .bench/
+	$(BIN)/python -m bench.peers --write
+
 .PHONY: sdks
 sdks: $(VENV)/.dev
 	@$(BIN)/python tests/sdk/install.py
@@ -94,6 +97,9 @@ lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
 		--no-header --upgrade requirements/checkov.in -o requirements/checkov.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade requirements/deploy.in -o requirements/deploy.txt
+	@for peer in litellm nginx; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --upgrade bench/peers/locks/$$peer.in -o bench/peers/locks/$$peer.txt || exit 1; done
 	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--generate-hashes --no-emit-index-url --no-header --upgrade layers/filegate/requirements.in \
 		-o layers/filegate/requirements.txt
@@ -101,7 +107,7 @@ lock: ## Resolve dependencies anew into the hash-pinned lock files (needs uv)
 ci: check template checkov deploy-check test bench-check test-slow ## Everything CI runs
 
 clean: ## Remove what these targets made
-	rm -rf $(VENV) $(SAM_VENV) $(CHECKOV_VENV) $(DEPLOY_VENV) .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(CHECKOV_VENV) $(DEPLOY_VENV) .bench .sdk .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf tests/sdk/js/node_modules tests/browser/node_modules
 
 $(VENV)/bin/python:

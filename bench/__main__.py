@@ -16,7 +16,7 @@ from bench.recorder import Recorder
 from bench.report import Figures, calls_table, tables, write
 from bench.stack import LocalStack, run_stack
 from bench.streaming import measure_first_event, measure_gaps, measure_stream_rate, open_ways
-from bench.throughput import measure_throughput
+from bench.throughput import Load, measure_throughput
 from filegate_local import aws
 from filegate_local.stack import template_path
 
@@ -28,16 +28,15 @@ class Extent:
     cpu_rounds: int
     latency_rounds: int
     authorizer_rounds: int
-    chunks: int
-    upload_rounds: int
+    uploads: tuple[Load, ...]
     streams: int
     paced_streams: int
     large_streams: int
     starts: int
 
 
-FULL = Extent(150, 300, 1000, 32, 7, 300, 5, 11, 7)
-QUICK = Extent(15, 30, 200, 8, 2, 30, 1, 2, 1)
+FULL = Extent(150, 300, 1000, (Load(1, 128, 5), Load(16, 8, 5)), 300, 5, 11, 7)
+QUICK = Extent(15, 30, 200, (Load(1, 16, 2), Load(16, 2, 2)), 30, 1, 2, 1)
 
 
 def main() -> int:
@@ -104,7 +103,7 @@ def _measure(stack: LocalStack, extent: Extent) -> Figures:
         _say("large streams")
         figures.stream_rate = [measure_stream_rate(stack, ways, extent.large_streams)]
     _say("upload")
-    figures.throughput = [measure_throughput(stack, extent.chunks, extent.upload_rounds)]
+    figures.throughput = [measure_throughput(stack, load) for load in extent.uploads]
     figures.memory = compare_memory(functions, before, read_memory(stack))
     _say("cold start")
     figures.cold_start = measure_cold_start(functions, caller, extent.starts)

@@ -42,9 +42,11 @@ class LocalStack:
         self.dynamodb_endpoint = self.aws_endpoint
         """Where `dynamodb` leads: another engine's address, if one is to be measured on."""
         self.tenant_keys: Final = [str(tenant["key"]) for tenant in ready["tenants"]]
+        self.tenant_ids: Final = [str(tenant["id"]) for tenant in ready["tenants"]]
         self.upstream_key: Final = (data / "upstream.key").read_text()
         self._control = httpx.Client(base_url=str(ready["control_url"]), timeout=60)
         self._simulator = httpx.Client(base_url=f"{self.upstream_url}/_simulator", timeout=60)
+        self._admin_key = str(ready["admin_key"])
         self._pid = pid
 
     def close(self) -> None:
@@ -59,6 +61,20 @@ class LocalStack:
     def upstream_client(self) -> httpx.Client:
         """A keep-alive client that calls the simulator itself, with the hidden key."""
         return _client(self.upstream_url, self.upstream_key)
+
+    def limit_storage(self, tenant: int, count: int | None) -> None:
+        """Set how many bytes of files a tenant may hold; None sets no limit."""
+        httpx.patch(
+            f"{self.base_url}/admin/v1/tenants/{self.tenant_ids[tenant]}",
+            headers={"x-filegate-admin-key": self._admin_key},
+            json={"limits": {"storageBytes": count}},
+            timeout=60,
+        ).raise_for_status()
+
+    def upload_bytes_seen(self) -> int:
+        """Bytes of upload requests that reached the simulator since they were last forgotten."""
+        found = self._simulator.get("/requests").raise_for_status().json()["requests"]
+        return sum(int(one["bodyBytes"]) for one in found if one["path"].startswith("/upload/"))
 
     def dynamodb(self) -> "DynamoDBClient":
         """A DynamoDB client of boto3."""

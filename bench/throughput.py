@@ -1,6 +1,10 @@
-"""Throughput: how fast a file's bytes go up, through the gateway and straight."""
+"""Throughput: how fast files' bytes go up, through the gateway and straight."""
 
+import contextlib
+import threading
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,14 +19,29 @@ _START: Final = {"x-goog-upload-protocol": "resumable", "x-goog-upload-command":
 
 
 @dataclass(frozen=True)
+class Load:
+    """Files that go up at once, each in so many 8 MiB chunks, and how often."""
+
+    files: int
+    chunks: int
+    rounds: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of one file."""
+        return self.chunks * CHUNK
+
+
+@dataclass(frozen=True)
 class Throughput:
-    """MB/s (10^6 bytes a second) of the chunks, and CPU s of the edge per GB; medians of rounds.
+    """MB/s (10^6 bytes a second) of all chunks, and CPU s of the edge per GB; medians of rounds.
 
     `ratio` is the median of each round's own ratio, gateway to straight.
     """
 
+    files: int
     size: int
-    """Bytes of the file."""
+    """Bytes of one file."""
     straight: float
     gateway: float
     ratio: float
@@ -31,38 +50,69 @@ class Throughput:
     """CPU seconds of API Gateway's stand-in per GB (10^9 bytes)."""
 
 
-def measure_throughput(stack: LocalStack, chunks: int, rounds: int) -> Throughput:
-    """Upload a file of so many 8 MiB chunks each way, in turn."""
+def measure_throughput(stack: LocalStack, load: Load) -> Throughput:
+    """Upload the files each way, in turn."""
     content = bytes(CHUNK)
-    size = chunks * CHUNK
     pairs = []
     edge = stack.edge_process()
     cpu = 0.0
-    with stack.gateway_client(0) as gateway, stack.upstream_client() as straight:
-        for client in (straight, gateway):
-            _upload(client, content, 2)
-        for number in range(rounds):
+    with contextlib.ExitStack() as kept:
+        ways = {
+            "straight": _clients(kept, stack.upstream_client, load.files),
+            "gateway": _clients(kept, lambda: stack.gateway_client(0), load.files),
+        }
+        for clients in ways.values():
+            upload(clients, content, 2)
+        for number in range(load.rounds):
             rates = {}
-            for name in ("straight", "gateway") if number % 2 else ("gateway", "straight"):
+            for name in sorted(ways, reverse=bool(number % 2)):
                 before = cpu_seconds([edge])
-                seconds = _upload(gateway if name == "gateway" else straight, content, chunks)
+                seconds = upload(ways[name], content, load.chunks)
                 if name == "gateway":
                     cpu += cpu_seconds([edge]) - before
-                rates[name] = size / seconds / 1e6
+                rates[name] = load.files * load.size / seconds / 1e6
             pairs.append((rates["straight"], rates["gateway"]))
     ratios = tuple(through / direct for direct, through in pairs)
     return Throughput(
-        size,
+        load.files,
+        load.size,
         p50([direct for direct, _ in pairs]),
         p50([through for _, through in pairs]),
         p50(ratios),
         ratios,
-        cpu / (rounds * size / 1e9),
+        cpu / (load.rounds * load.files * load.size / 1e9),
     )
 
 
-def _upload(client: httpx.Client, content: bytes, chunks: int) -> float:
-    """Upload a file and delete it again; answers the seconds its chunks took."""
+def upload(clients: Sequence[httpx.Client], content: bytes, chunks: int) -> float:
+    """Upload a file by each client at once and delete them again.
+
+    Answers the seconds from the first chunk sent to the last one answered.
+    """
+    started = [start_upload(client, chunks) for client in clients]
+    together = threading.Barrier(len(clients))
+
+    def send(client: httpx.Client, url: str) -> tuple[float, float, str]:
+        together.wait()
+        begin = time.perf_counter()
+        name = send_chunks(client, url, content, chunks)
+        return begin, time.perf_counter(), name
+
+    with ThreadPoolExecutor(len(clients)) as threads:
+        sent = list(threads.map(send, clients, started))
+    for client, (_, _, name) in zip(clients, sent, strict=True):
+        client.delete(f"/v1beta/{name}").raise_for_status()
+    return max(end for _, end, _ in sent) - min(begin for begin, _, _ in sent)
+
+
+def _clients(
+    kept: contextlib.ExitStack, make: Callable[[], httpx.Client], count: int
+) -> list[httpx.Client]:
+    return [kept.enter_context(make()) for _ in range(count)]
+
+
+def start_upload(client: httpx.Client, chunks: int) -> str:
+    """Start an upload; answers the address of its chunks."""
     start = client.post(
         "/upload/v1beta/files",
         headers={
@@ -72,8 +122,11 @@ def _upload(client: httpx.Client, content: bytes, chunks: int) -> float:
         },
         json={"file": {}},
     ).raise_for_status()
-    url = start.headers["x-goog-upload-url"]
-    begin = time.perf_counter()
+    return start.headers["x-goog-upload-url"]
+
+
+def send_chunks(client: httpx.Client, url: str, content: bytes, chunks: int) -> str:
+    """Send all chunks of a file; answers the file's name."""
     for number in range(chunks):
         last = number == chunks - 1
         answer = client.post(
@@ -84,6 +137,5 @@ def _upload(client: httpx.Client, content: bytes, chunks: int) -> float:
             },
             content=content,
         ).raise_for_status()
-    seconds = time.perf_counter() - begin
-    client.delete(f"/v1beta/{answer.json()['file']['name']}").raise_for_status()
-    return seconds
+    name: str = answer.json()["file"]["name"]
+    return name

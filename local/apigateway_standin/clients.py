@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from apigateway_standin.connection import Connection
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-log = logging.getLogger(__name__)
 
 
 class Clients:
@@ -41,33 +39,6 @@ class Clients:
             gone()
 
 
-class _Connection(web.RequestHandler):
-    """A connection; what is no HTTP on it is answered without a word of it."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """aiohttp's own call; its answer, like its log, quotes the line that it could not read.
-
-        AWS's front end answers such a request before it knows which API it is for, so in no API's
-        own shape.
-        """
-        del message
-        log.info("refused what is no HTTP: %s", type(exc).__name__)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun")
-        text = "Bad Request" if status < 500 else "Internal server error"
-        answer = web.json_response({"message": text}, status=status)
-        answer.force_close()
-        return answer
-
-
 class WatchfulServer(web.Server):
     """A server that tells `Clients`, where aiohttp offers only to cancel every handler."""
 
@@ -83,7 +54,7 @@ class WatchfulServer(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """aiohttp's own call for the handler of a new connection."""
-        return _Connection(self, loop=asyncio.get_running_loop(), **self._settings)
+        return Connection(self, loop=asyncio.get_running_loop(), **self._settings)
 
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None

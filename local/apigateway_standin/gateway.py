@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from apigateway_standin.authorizers import authorize
-from apigateway_standin.body import Body, Disconnected
+from apigateway_standin.body import Body
+from apigateway_standin.connection import Disconnected
 from apigateway_standin.exchange import Exchange, Reply
 from apigateway_standin.gateway_responses import GatewayFailure
 from apigateway_standin.http_backend import HttpBackend

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from apigateway_standin.body import Body, Disconnected
+from apigateway_standin.connection import Disconnected
 from apigateway_standin.exchange import Exchange, Reply
 from apigateway_standin.gateway_responses import GatewayFailure
 from apigateway_standin.integration_settings import HttpIntegration, select
@@ -18,7 +18,9 @@ from apigateway_standin.media_types import BinaryMediaTypes, as_utf8
 from apigateway_standin.response_headers import to_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from aiohttp.abc import AbstractStreamWriter
+
+    from apigateway_standin.body import Body
 
 _BODILESS = {"GET", "HEAD", "OPTIONS"}
 _DROPPED = {"expect", "proxy-authenticate", "te", "via", "trailer", "upgrade"}
@@ -51,7 +53,7 @@ class HttpBackend:
         """
         method = integration.method or exchange.method
         headers = self._request_headers(integration, exchange, method)
-        data: AsyncIterator[bytes] | bytes | None = None
+        data: _Passage | bytes | None = None
         try:
             async with asyncio.timeout(None) as deadline:
                 if not body.announced:
@@ -63,7 +65,7 @@ class HttpBackend:
                     deadline.reschedule(_after(integration.timeout))
                 else:
                     headers["Content-Length"] = str(body.length)
-                    data = _forward(body, deadline, integration.timeout)
+                    data = _Passage(body, _Deadline(deadline, integration.timeout))
                 status, answer, payload = await self._call(
                     method, _url(integration, exchange), headers, data
                 )
@@ -80,7 +82,7 @@ class HttpBackend:
         method: str,
         url: URL,
         headers: dict[str, str],
-        data: AsyncIterator[bytes] | bytes | None,
+        data: _Passage | bytes | None,
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         async with self._session.request(
             method, url, headers=headers, data=data, allow_redirects=False
@@ -153,13 +155,54 @@ class HttpBackend:
         return Reply(response.status, to_client(headers, exchange), body)
 
 
-async def _forward(body: Body, deadline: asyncio.Timeout, seconds: float) -> AsyncIterator[bytes]:
-    deadline.reschedule(None)
-    async for chunk in body.chunks():
-        deadline.reschedule(_after(seconds))
-        yield chunk
-        deadline.reschedule(None)
-    deadline.reschedule(_after(seconds))
+class _Deadline:
+    """The integration's timeout, which stands still while the client is waited for."""
+
+    def __init__(self, timeout: asyncio.Timeout, seconds: float) -> None:
+        self._timeout = timeout
+        self._seconds = seconds
+
+    def client_is_waited_for(self) -> None:
+        self._timeout.reschedule(None)
+
+    def upstream_is_waited_for(self) -> None:
+        self._timeout.reschedule(_after(self._seconds))
+
+
+class _Passage(aiohttp.Payload):
+    """A body on its way; its bytes go to upstream's socket itself where that is not encrypted."""
+
+    def __init__(self, body: Body, deadline: _Deadline) -> None:
+        super().__init__(body)
+        self._body = body
+        self._deadline = deadline
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """aiohttp's own call, for logs and the like; never made for such a body."""
+        del encoding, errors
+        raise TypeError("a body on its way cannot be read twice")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """aiohttp's own call, once the head of the request may be sent."""
+        writer.send_headers()
+        transport = writer.transport
+        if (
+            transport is None
+            or transport.get_extra_info("sslcontext") is not None
+            or transport.get_write_buffer_size()
+        ):
+            await self._write_pieces(writer)
+        else:
+            with transport.get_extra_info("socket").dup() as target:
+                await self._body.pass_to(target, self._deadline)
+        self._deadline.upstream_is_waited_for()
+
+    async def _write_pieces(self, writer: AbstractStreamWriter) -> None:
+        self._deadline.client_is_waited_for()
+        async for piece in self._body.chunks():
+            self._deadline.upstream_is_waited_for()
+            await writer.write(piece)
+            self._deadline.client_is_waited_for()
 
 
 def _after(seconds: float) -> float:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
-_READ_BUFFER = 256 * 1024
+_READ_BUFFER = 64 * 1024
 _LINE = 64 * 1024
 """Above API Gateway's own limit for line and headers, so that our check answers and not aiohttp."""
 

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from apigateway_standin.adapter import adapted, lambda_context
-from apigateway_standin.body import Body, Disconnected
+from apigateway_standin.connection import Disconnected
 from apigateway_standin.gateway_responses import GatewayFailure
 from apigateway_standin.lambda_proxy import read_event
 from apigateway_standin.limits import MAX_STREAM, STREAM_IDLE_TIMEOUT
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from apigateway_standin.adapter import AdapterRequest
+    from apigateway_standin.body import Body
     from apigateway_standin.clients import Clients
     from apigateway_standin.exchange import Exchange
     from apigateway_standin.integration_settings import StreamIntegration

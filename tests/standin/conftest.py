@@ -75,6 +75,8 @@ class Upstream:
     requests: list[Recorded] = field(default_factory=list)
     answer: Callable[[Recorded], Reply] = plain
     silent: bool = False
+    hasty: bool = False
+    """Answers before it has read the body."""
     _listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _open: list[socket.socket] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -96,6 +98,7 @@ class Upstream:
         self.requests.clear()
         self.answer = plain
         self.silent = False
+        self.hasty = False
 
     @property
     def last(self) -> Recorded:
@@ -127,12 +130,18 @@ class Upstream:
             headers.append((name, value))
         request = Recorded(line.decode().rstrip(), headers, connection=number)
         self.requests.append(request)
+        if self.hasty:
+            self._reply(connection, request)
         length = int(request.header("Content-Length") or 0)
         request.body = stream.read(length)
         request.complete = len(request.body) == length
         if self.silent or not request.complete:
             stream.read()
             return
+        if not self.hasty:
+            self._reply(connection, request)
+
+    def _reply(self, connection: socket.socket, request: Recorded) -> None:
         status, answer, body = self.answer(request)
         lines = [f"HTTP/1.1 {status} X", *(f"{k}: {v}" for k, v in answer)]
         if status not in {204, 304}:
