@@ -14,11 +14,27 @@ from bench.coldstart import ColdStart
 from bench.cpu import HandlerCpu
 from bench.latency import Latency
 from bench.memory import Memory
+from bench.pictures import bars
 from bench.streaming import FirstEvent, Gaps, StreamRate
 from bench.throughput import Throughput
 
 README: Final = Path(__file__).with_name("README.md")
 RESULTS: Final = Path(__file__).with_name("results.json")
+PICTURES: Final = README.parents[1] / "docs" / "pictures"
+_COLD_GOALS: Final = {
+    "SessionsFunction": 1.0,
+    "JanitorFunction": 1.3,
+    "FilesFunction": 1.35,
+    "GenerateFunction": 1.5,
+}
+"""Imports of a fresh process, in those of boto3 with one client."""
+_CPU_GOALS: Final = {
+    "get": 1.0 / 1.3,
+    "list of 10": 1.5 / 1.3,
+    "start": 2.5 / 1.3,
+    "plain chunk (authorizer)": 0.15 / 1.3,
+}
+"""Milliseconds of a machine on which one get_item of boto3 takes 1.3, in get_items."""
 
 
 @dataclass
@@ -203,9 +219,34 @@ def fill(text: str, found: Mapping[str, str]) -> str:
 
 
 def write(figures: Figures) -> None:
-    """Put the tables into the README and the figures into the results file."""
+    """Put the tables into the README, the figures into the results file, and the pictures."""
     README.write_text(fill(README.read_text(), tables(figures)))
     RESULTS.write_text(figures.to_json())
+    for name, picture in pictures(figures).items():
+        (PICTURES / f"{name}.svg").write_text(picture)
+
+
+def pictures(figures: Figures) -> dict[str, str]:
+    """Cold starts and CPU as bars beside boto3, with what they may be at most, by file name."""
+    imports = {
+        one.case.removesuffix(": import app"): one.cpu_ratio
+        for one in figures.cold_start
+        if one.case.endswith(": import app")
+    }
+    return {
+        "cold-start": bars(
+            "CPU of a fresh process that imports a function",
+            "import boto3, one client",
+            imports,
+            _COLD_GOALS,
+        ),
+        "cpu": bars(
+            "CPU of one request in its function",
+            "one get_item of boto3",
+            {one.operation: one.ratio for one in figures.cpu[1:]},
+            _CPU_GOALS,
+        ),
+    }
 
 
 def _latency_row(one: Latency) -> list[str]:

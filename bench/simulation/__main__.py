@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.cost_report import call_cpu
+from bench.pictures import chart
 from bench.recorder import Cost
 from bench.report import README, RESULTS, fill, table
 from bench.simulation.contention import Starts, fleet, one_project
 from bench.simulation.parameters import Parameters
-from bench.simulation.pictures import chart
 from bench.simulation.population import Population
 from bench.simulation.rounds import Day, Manner, day
 from bench.simulation.walls import Wall, walls

@@ -1,13 +1,14 @@
 """The simulation: it uses the product's own rules, and the same seed gives the same figures."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from bench.pictures import bars, chart
 from bench.simulation.agenda import Agenda, Bucket
 from bench.simulation.contention import fleet, one_project
 from bench.simulation.parameters import CLOSING, EXPIRY, Parameters
-from bench.simulation.pictures import chart
 from bench.simulation.population import Population, Slow, place_all
 from bench.simulation.rounds import Manner, capacity, day
 from filegate import janitor
@@ -124,3 +125,11 @@ def test_a_picture_is_the_same_for_the_same_data() -> None:
     assert first == chart("t", "x", "y", lines, log_across=True, wall=("w", 50.0))
     assert "b &lt;c&gt;" in first
     assert first.startswith("<svg")
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    picture = bars("title", "unit", {"a <b>": 0.5, "c": 2.0}, {"c": 1.5})
+    widths = [float(width) for width in re.findall(r'width="([0-9.]+)" height="18"', picture)]
+    assert widths[1] == pytest.approx(4 * widths[0], rel=0.01)
+    for text in ("title", "a &lt;b&gt;", "0.50", "2.00", "1 = unit"):
+        assert f">{text}</text>" in picture

@@ -1,4 +1,4 @@
-"""Pictures: lines over a logarithmic or even axis, as plain SVG; the same for the same data."""
+"""Pictures: lines over an axis, and bars beside a yardstick, as plain and reproducible SVG."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +60,40 @@ def chart(
         row = _TOP + 12 + 18 * number
         parts.append(_line(_WIDTH - _RIGHT + 8, row, _WIDTH - _RIGHT + 28, row, colour))
         parts.append(_text(_WIDTH - _RIGHT + 34, row + 4, name))
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def bars(title: str, unit: str, values: Mapping[str, float], goals: Mapping[str, float]) -> str:
+    """A bar for each name, with what `unit` is drawn as a line at 1 and each goal as a mark."""
+    height = _TOP + 26 * len(values) + 40
+    most = max(1.0, *values.values(), *goals.values())
+    left, right = 2 * _LEFT + 130, _WIDTH - 70
+
+    def place(value: float) -> float:
+        return left + value / most * (right - left)
+
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
+            ' font-family="sans-serif" font-size="12">'
+        ),
+        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
+        _text(10, 20, title, size=14),
+    ]
+    for row, (name, value) in enumerate(values.items()):
+        top = _TOP + 26 * row
+        parts.append(_text(left - 8, top + 14, name, anchor="end"))
+        parts.append(
+            f'<rect x="{left}" y="{top}" width="{place(value) - left:.1f}" height="18"'
+            f' fill="{_COLOURS[0]}"/>'
+        )
+        parts.append(_text(place(value) + 6, top + 14, f"{value:.2f}"))
+        if name in goals:
+            at = place(goals[name])
+            parts.append(_line(at, top - 3, at, top + 21, _COLOURS[1]))
+    parts.append(_line(place(1), _TOP - 6, place(1), height - 34, "#000000", dashed=True))
+    parts.append(_text(place(1), height - 20, f"1 = {unit}", anchor="middle"))
+    parts.append(_text(10, height - 4, "red: the most that it may be (design goal)"))
     return "\n".join([*parts, "</svg>", ""])
 
 
