@@ -143,8 +143,8 @@ def test_servers_cost_the_same_idle_and_more_when_they_are_busy() -> None:
 
 def test_the_template_is_counted() -> None:
     found = declared(template_path())
-    assert (found.secrets, found.janitor_metrics) == (3, 5)
-    assert found.alarms >= 12
+    assert (found.secrets, found.janitor_metrics) == (3, 6)
+    assert found.alarms >= 13
 
 
 def test_the_bill_is_made_of_the_kept_figures() -> None:

@@ -30,6 +30,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("AppointmentsKept", MetricUnit.Count, done.kept)
     metrics.add_metric("AppointmentsFailed", MetricUnit.Count, done.failed)
     metrics.add_metric("AppointmentLag", MetricUnit.Seconds, done.lag)
+    metrics.add_metric("RoundsUnfinished", MetricUnit.Count, int(not done.complete))
     metrics.add_metric("EventsPublished", MetricUnit.Count, done.events)
     metrics.add_metric("EventsFailed", MetricUnit.Count, done.untold)
     if done.kept or done.failed or done.hours or done.events or done.untold or not done.complete:

@@ -163,6 +163,7 @@ ALARMS: dict[str, Alarm] = {
     "TableWriteThrottlesAlarm": ("AWS/DynamoDB", "WriteThrottleEvents", "Table", ">=", 1),
     "JanitorErrorsAlarm": ("AWS/Lambda", "Errors", "JanitorFunction", ">=", 1),
     "JanitorBehindAlarm": ("Filegate", "AppointmentLag", "filegate", ">", 600),
+    "JanitorUnfinishedAlarm": ("Filegate", "RoundsUnfinished", "filegate", ">=", 1),
     "ReconcilerErrorsAlarm": ("AWS/Lambda", "Errors", "ReconcilerFunction", ">=", 1),
     "FailedRunsAlarm": (
         "AWS/SQS",
