@@ -69,7 +69,9 @@ def test_what_tenants_call_is_restored_from_snapshots() -> None:
     for name in RESTORED:
         alias = unresolved(f"{name}Alias")
         assert alias["FunctionName"] == {"Ref": f"{name}Function"}
-        assert alias["FunctionVersion"]["Fn::If"][1] == {"Fn::GetAtt": [f"{name}Version", "Version"]}
+        assert alias["FunctionVersion"]["Fn::If"][1] == {
+            "Fn::GetAtt": [f"{name}Version", "Version"]
+        }
         assert ON.section(f"{name}Version").text("FunctionName") == f"{name}Function"
 
 
