@@ -92,7 +92,11 @@ def build_api(rest_api: RestApi, functions: Mapping[str, Function]) -> Api:
         binary=binary,
         responses=GatewayResponses(body.section("x-amazon-apigateway-gateway-responses")),
     )
-    by_arn = {function.arn: function for function in functions.values()}
+    by_arn = {
+        arn: function
+        for function in functions.values()
+        for arn in (function.arn, *function.aliases)
+    }
     reader = _Reader(body, by_arn, binary)
     for resource, item in body.section("paths").sections():
         api.add(resource, reader.routes(resource, item), item.place)

@@ -12,6 +12,7 @@ from apigateway_standin.limits import DEFAULT_FUNCTION_MEMORY, DEFAULT_FUNCTION_
 from apigateway_standin.template import ACCOUNT, REGION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from apigateway_standin.template import Template
@@ -50,6 +51,8 @@ class Function:
     memory: int
     environment: dict[str, str]
     schedules: tuple[Schedule, ...]
+    aliases: tuple[str, ...] = ()
+    """Their ARNs. Whatever version they point to, there is one code here."""
     web: AdapterSettings | None = None
 
 
@@ -103,9 +106,10 @@ def _function(template: Template, logical_id: str, shared: Section) -> Function:
     web = read_adapter(environment, layers, code / handler, own.place)
     if web is not None and schedules:
         raise TemplateError(own.at("Events"), "a web function takes only requests here")
+    name = name or as_text(template.resolve({"Ref": logical_id}, own.place), own.place)
     return Function(
         logical_id=logical_id,
-        name=name or as_text(template.resolve({"Ref": logical_id}, own.place), own.place),
+        name=name,
         arn=as_text(arn, own.place),
         handler=handler,
         code=code,
@@ -114,8 +118,16 @@ def _function(template: Template, logical_id: str, shared: Section) -> Function:
         memory=merged.number("MemorySize", DEFAULT_FUNCTION_MEMORY),
         environment=environment,
         schedules=schedules,
+        aliases=tuple(_aliases(template, name)),
         web=web,
     )
+
+
+def _aliases(template: Template, function: str) -> Iterator[str]:
+    for alias in template.of_type("AWS::Lambda::Alias"):
+        properties = template.section(alias)
+        if properties.text("FunctionName") == function:
+            yield as_text(template.resolve({"Ref": alias}, properties.place), properties.place)
 
 
 def _directory(template: Template, section: Section, key: str) -> Path:

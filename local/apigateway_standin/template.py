@@ -165,7 +165,14 @@ class Template:
         if "Ref" in physical:
             return physical.node("Ref")
         self._known(name, place)
+        if self.resources.section(name).text("Type", "") == "AWS::Lambda::Alias":
+            return self._alias_arn(name)
         return name
+
+    def _alias_arn(self, name: str) -> str:
+        alias = self.section(name)
+        function = f"function:{alias.text('FunctionName')}:{alias.text('Name')}"
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:{function}"
 
     def _parameter(self, name: str, place: str) -> Node:
         given = self.overrides.section("Parameters")

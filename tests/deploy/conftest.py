@@ -36,12 +36,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with Children(directory) as children:
         endpoint = start_ministack(children, directory)
         upstream = start_simulator(children, key)
-        stack = Deployed(endpoint, key, runs)
+        # MiniStack's events do not say under which name the API was called; AWS's do.
+        parameters = {"UpstreamUrl": upstream, "PublicBaseUrl": "https://gateway.invalid"}
         template = build(directory) if runs else TEMPLATE
+        stack = Deployed(endpoint, key, runs, template, parameters)
         with contextlib.closing(stack.client("s3")) as s3:
             s3.create_bucket(Bucket=BUCKET)
-        # MiniStack's events do not say under which name the API was called; AWS's do.
-        deploy(template, stack, UpstreamUrl=upstream, PublicBaseUrl="https://gateway.invalid")
+        deploy(stack)
         with contextlib.closing(stack.client("secretsmanager")) as manager:
             project = stack.resources["ProjectSecret"]
             manager.put_secret_value(SecretId=project, SecretString=key)

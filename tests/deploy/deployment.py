@@ -41,6 +41,9 @@ class Deployed:
     upstream_key: str
     runs: bool
     """Whether its functions can run: they were built, and this is their Python."""
+    built: Path
+    """The template as it was deployed."""
+    parameters: dict[str, str]
 
     def client(self, service: str) -> Client:
         """A client of AWS for whoever deployed."""
@@ -147,10 +150,11 @@ def build(directory: Path) -> Path:
     return where / "template.yaml"
 
 
-def deploy(template: Path, stack: Deployed, **parameters: str) -> None:
-    """`sam deploy` into MiniStack."""
+def deploy(stack: Deployed, **changes: str) -> None:
+    """`sam deploy` into MiniStack, with parameters that differ from the stack's own."""
+    parameters = {**stack.parameters, **changes}
     sam(
-        *("deploy", "--template-file", str(template), "--stack-name", STACK),
+        *("deploy", "--template-file", str(stack.built), "--stack-name", STACK),
         *("--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"),
         *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
         AWS_ENDPOINT_URL=stack.endpoint,

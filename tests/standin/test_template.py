@@ -159,6 +159,21 @@ def test_the_plain_template_is_fine(tmp_path: Path) -> None:
     build(tmp_path, integration=answers("method.response.header.X-Y: \"'a'\""))
 
 
+def aliased(function: str) -> str:
+    """A resource more, after the function."""
+    properties = f"{{Name: live, FunctionName: {function}, FunctionVersion: $LATEST}}"
+    return f"Timeout: 3\n  Alias: {{Type: AWS::Lambda::Alias, Properties: {properties}}}"
+
+
+def test_a_function_is_called_by_its_alias(tmp_path: Path) -> None:
+    by_alias = LAMBDA.replace("F.Arn", "Alias")
+    build(tmp_path, property=aliased("!Ref F"), integration=by_alias)
+    function = read_functions(Template.load(tmp_path / "template.yaml"))["F"]
+    assert function.aliases == (f"{function.arn}:live",)
+    with pytest.raises(TemplateError, match="G:live is not a function of this template"):
+        build(tmp_path, property=aliased("G"), integration=by_alias)
+
+
 MAP = "{integration.request.%s: %s}"
 
 

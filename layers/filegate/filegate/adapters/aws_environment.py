@@ -2,7 +2,8 @@
 
 A function finds all of it in environment variables that Lambda sets (AWS: "Lambda environment
 variables"). Where they do not say it - a profile on a desk, the container credentials of a
-function restored from a snapshot - botocore's own chain does; it is loaded only then.
+function restored from a snapshot - botocore's own chain does; it is loaded only then. A function
+that is about to be put into a snapshot loads it at once, so that no restored one has to.
 """
 
 import os
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 _CHINA: Final = "cn-"
+_INITIALIZATION: Final = "AWS_LAMBDA_INITIALIZATION_TYPE"
+_SNAPSHOT: Final = "snap-start"
+
+if os.environ.get(_INITIALIZATION) == _SNAPSHOT:
+    # Modules only: a session or credentials would be the same in every function restored from it.
+    import botocore.session  # noqa: F401
 
 
 class AwsEnvironmentIncomplete(Exception):

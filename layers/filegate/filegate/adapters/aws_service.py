@@ -6,7 +6,6 @@ sent, and nothing is sent again but what `attempts` says.
 """
 
 import json
-import random
 import select
 import socket
 import ssl
@@ -16,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from random import SystemRandom
 from typing import Any, Final, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,6 +24,8 @@ import certifi
 from filegate.adapters import aws_environment
 from filegate.adapters.signatures import Credentials, Signer
 
+_JITTER: Final = SystemRandom()
+"""Of the system: Python's own is seeded once, and restored instances would all share its seed."""
 _LONGEST_PAUSE: Final = 1.0
 _THROTTLED: Final = frozenset(
     {"ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
@@ -231,7 +233,7 @@ class AwsService:
             except AwsRefused as refusal:
                 if not refusal.failed and refusal.code not in _THROTTLED:
                     raise
-            time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - jitter needs no secrecy
+            time.sleep(_JITTER.uniform(0, _LONGEST_PAUSE))
         return self._send(operation, body)
 
     def _send(self, operation: str, body: bytes) -> Mapping[str, Any]:

@@ -4,10 +4,10 @@ Writes are values (`Put`, `Update`, `Delete`), so that the ledger can say what o
 and this module can carry it out. Numbers are integers throughout.
 """
 
-import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import SystemRandom
 from typing import Any, Final, TypeAlias, cast
 from uuid import uuid4
 
@@ -30,6 +30,8 @@ _TRANSIENT: Final = frozenset(
     }
 )
 _BATCH: Final = 100
+_JITTER: Final = SystemRandom()
+"""Of the system: Python's own is seeded once, and restored instances would all share its seed."""
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.3
 
@@ -333,7 +335,7 @@ class Table:
         except TableUnavailable as failure:
             if not repeatable and not failure.unsent:
                 raise
-        time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - jitter needs no secrecy
+        time.sleep(_JITTER.uniform(0, _LONGEST_PAUSE))
         return self._call(operation, **arguments)
 
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
@@ -350,7 +352,7 @@ class Table:
 def _pauses() -> Iterator[float]:
     ceiling = _FIRST_PAUSE
     while True:
-        yield random.uniform(0, ceiling)  # noqa: S311 - jitter needs no secrecy
+        yield _JITTER.uniform(0, ceiling)
         ceiling = min(ceiling * 2, _LONGEST_PAUSE)
 
 
