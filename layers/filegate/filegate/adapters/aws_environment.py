@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import certifi
+
 from filegate.adapters.signatures import Credentials
 
 if TYPE_CHECKING:
@@ -50,6 +52,11 @@ def read_endpoint(service: str, variable: str, region: str) -> str:
     said = os.environ.get(f"AWS_ENDPOINT_URL_{variable}") or os.environ.get("AWS_ENDPOINT_URL")
     suffix = "amazonaws.com.cn" if region.startswith(_CHINA) else "amazonaws.com"
     return said or f"https://{service}.{region}.{suffix}"
+
+
+def read_ca_bundle() -> str:
+    """The file of certificates that services are verified by: `AWS_CA_BUNDLE`, or certifi's."""
+    return os.environ.get("AWS_CA_BUNDLE") or certifi.where()
 
 
 def find_credentials() -> Callable[[], Credentials]:

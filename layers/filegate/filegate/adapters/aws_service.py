@@ -17,9 +17,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from random import SystemRandom
 from typing import Any, Final, Protocol, Self
-from urllib.parse import SplitResult, urlsplit
-
-import certifi
+from urllib.parse import urlsplit
 
 from filegate.adapters import aws_environment
 from filegate.adapters.signatures import Credentials, Signer
@@ -112,7 +110,11 @@ class HttpWire:
         self.connect_timeout: Final = connect_timeout
         self.read_timeout: Final = read_timeout
         self._host, self._port = str(parts.hostname), parts.port
-        self._tls = ssl.create_default_context(cafile=certifi.where()) if _is_tls(parts) else None
+        self._tls = (
+            ssl.create_default_context(cafile=aws_environment.read_ca_bundle())
+            if parts.scheme == "https"
+            else None
+        )
         self._idle: deque[HTTPConnection] = deque()
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -161,10 +163,6 @@ class HttpWire:
             raise AwsUnavailable(type(error).__name__, unsent=True) from error
         connection.sock.settimeout(self.read_timeout)
         return connection
-
-
-def _is_tls(parts: SplitResult) -> bool:
-    return parts.scheme == "https"
 
 
 def _readable(connection: socket.socket) -> bool:
