@@ -10,7 +10,7 @@ from bench.samples import p50, p99
 from bench.simulation.agenda import Agenda, Bucket
 from bench.simulation.parameters import Parameters
 from bench.simulation.population import Population
-from filegate.adapters.table import _pauses
+from filegate.adapters.table import pauses
 
 _START = 0
 
@@ -71,11 +71,11 @@ class _Traffic:
 
     def run(self, items: Sequence[tuple[int, int]], rate: float, seconds: float) -> Starts:
         """Let all transactions come, at moments that know nothing of each other."""
-        random.seed(self._parameters.seed)  # The product's own pauses draw from it.
+        waits = _seeded(self._parameters, 3)
         for number, touched in enumerate(items):
             moment = self._rng.uniform(0, seconds)
             kind = number % self._parameters.transactions
-            transaction = _Transaction(kind, touched, moment, _pauses())
+            transaction = _Transaction(kind, touched, moment, pauses(waits))
             self._agenda.at(moment, partial(self._attempt, transaction))
         self._agenda.run()
         return Starts(

@@ -30,6 +30,7 @@ class Parameters:
     write_wall: float = 1_000.0
     """WRU a second of one partition, and so of one item (AWS: partition throughput)."""
     read_wall: float = 3_000.0
+    """RRU a second of one partition (AWS: partition throughput)."""
 
     # The janitor
     round_time: float = 45.0

@@ -20,6 +20,8 @@ _FILE: Final = 10**7
 _INDEX_UNITS: Final = 6
 """WRU that an upload's life takes of one shard of the index: it enters, moves twice (a delete and a
 put each), and leaves (bench: calls)."""
+_GETS: Final = 10
+"""How often each file is asked for, at a read unit each: assumed."""
 _INSTANCES: Final = 1_000
 """Concurrent executions of an account, unless AWS was asked for more (Lambda quotas)."""
 _REQUESTS: Final = 10_000
@@ -94,6 +96,12 @@ def walls(
             f"{item:.0f} starts a second on one project",
             item / share,
             "never met: transactions that meet come first",
+        ),
+        Wall(
+            "one tenant's records: 3,000 RCU",
+            f"{parameters.read_wall:,.0f} gets a second of one tenant",
+            parameters.read_wall / (life.rru + _GETS) / busiest,
+            "throttled reads, told as 503 with when to come again",
         ),
         Wall(
             "a shard of the index: 1,000 WCU",

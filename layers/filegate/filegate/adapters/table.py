@@ -7,7 +7,7 @@ and this module can carry it out. Numbers are integers throughout.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from random import SystemRandom
+from random import Random, SystemRandom
 from typing import Any, Final, TypeAlias, cast
 from uuid import uuid4
 
@@ -287,7 +287,7 @@ class Table:
     def _tries(self) -> Iterator[None]:
         """One round for each try, with a jittered pause between; TableBusy when patience ends."""
         deadline = time.monotonic() + self._patience
-        for pause in _pauses():
+        for pause in pauses():
             yield
             if time.monotonic() + pause > deadline:
                 raise TableBusy
@@ -349,10 +349,11 @@ class Table:
             raise
 
 
-def _pauses() -> Iterator[float]:
+def pauses(chance: Random = _JITTER) -> Iterator[float]:
+    """Seconds to wait between tries of what collides: a share by chance of what doubles to 0.3."""
     ceiling = _FIRST_PAUSE
     while True:
-        yield _JITTER.uniform(0, ceiling)
+        yield chance.uniform(0, ceiling)
         ceiling = min(ceiling * 2, _LONGEST_PAUSE)
 
 
