@@ -13,7 +13,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow prove check format openapi template checkov deploy-check bench bench-check bench-peers bench-scale bench-simulation lock ci clean
+.PHONY: help run test test-slow prove check format openapi template checkov deploy-check bench bench-check bench-measure bench-peers bench-scale bench-simulation lock ci clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,7 +56,9 @@ checkov: $(CHECKOV_VENV)/.done ## Scan the template; what is let pass, and why, 
 deploy-check: $(VENV)/.dev $(SAM_VENV)/.done $(DEPLOY_VENV)/.done ## sam build, sam deploy into MiniStack, a request
 	@$(BIN)/pytest -m deploy tests/deploy $(PYTEST_FLAGS)
 
-bench: $(VENV)/.dev ## Measure latency, CPU, throughput, calls and units; rewrite bench/README.md
+bench: $(VENV)/.dev bench-measure bench-simulation ## Measure, price and simulate; rewrite bench/README.md and docs/pictures
+
+bench-measure: $(VENV)/.dev ## Latency, CPU, cold starts, throughput, calls and units, and dollars from them
 	$(BIN)/python -m bench --write
 	@$(BIN)/python -m bench.cost_report --write
 
