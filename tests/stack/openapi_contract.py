@@ -187,8 +187,10 @@ def nothing_internal_is_said(
         said = str(response.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
         said = response.text
-    # What the caller wrote may stand in quotes.
+    # What the caller wrote may stand in quotes, and the name of what is missing without.
     said = re.sub(r"'.*'|\".*\"", "", said, flags=re.DOTALL)
+    for named in (case.path_parameters or {}).values():
+        said = said.replace(str(named), "")
     if found := _INTERNAL.search(said):
         raise ContractBroken(case.operation.label, f"says {found.group()!r}: {said[:500]}")
     return None
