@@ -38,6 +38,7 @@ class Notebook(Table):
 
     def __init__(self) -> None:
         self.item: Item = {}
+        self._patience = 0.0
 
     def transact(self, writes: Sequence[Write]) -> None:
         """Note the record that is put; all conditions hold."""

@@ -17,15 +17,15 @@ from faulty_wire import (
     refused,
 )
 from filegate.adapters.aws_service import AwsService
-from filegate.adapters.table import Item, Table, TableBusy, TableUnavailable, create_client
+from filegate.adapters.table import Item, Key, Table, TableBusy, TableUnavailable, create_client
 from filegate.edge.statuses import refusal_headers, status_of
 from filegate.instants import hour_of
 from filegate.ledger import Ledger, NameTaken, RecordChanged
 from filegate.projects import project_key
 from filegate.records import FileRecord, State
 from filegate.tenants import tenant_key
-from filegate.usage import ModelUsage, Tokens, usage_key
-from filegate.usage_hours import UsageHours
+from filegate.usage import GRACE, SPREAD, ModelUsage, Tokens, closing_at, usage_key
+from filegate.usage_hours import UsageHours, is_usage_key
 from filegate_local import aws
 
 STORAGE = 10_000
@@ -53,7 +53,12 @@ class Scene:
 
 def _counted(item: Item) -> Item:
     own = {"pk", "reservation", "project", "dueShard"}
-    return {name: value for name, value in item.items() if name not in own}
+    counted = {name: value for name, value in item.items() if name not in own}
+    if is_usage_key(Key(str(item["pk"]), str(item["sk"]))) and "dueAt" in item:
+        # Each tenant's hour is closed at a minute of its own.
+        tenant = str(item["pk"]).partition("#")[2]
+        counted["dueAt"] = int(item["dueAt"] or 0) - closing_at(tenant, 0)
+    return counted
 
 
 def nothing(_ledger: Ledger, record: FileRecord) -> FileRecord:
@@ -71,7 +76,7 @@ def is_stored(ledger: Ledger, record: FileRecord) -> FileRecord:
 
 def close_hour(table: Table, record: FileRecord) -> None:
     key = usage_key(record.tenant, hour_of(NOW))
-    UsageHours(table, tell=True).close(key, NOW + HOUR + 10 * 60_000, lambda: True)
+    UsageHours(table, tell=True).close(key, NOW + HOUR + GRACE + SPREAD, lambda: True)
 
 
 Prepare = Callable[[Ledger, FileRecord], FileRecord]

@@ -21,7 +21,6 @@ from filegate.adapters.table import (
     Key,
     Put,
     Table,
-    TableBusy,
     Update,
     Value,
     Write,
@@ -45,9 +44,6 @@ _PROJECT: Final = 2
 _TOKEN: Final = 3
 
 _SAME: Final = "#reservation = :reservation AND #state = :state AND #bytes = :bytes"
-
-_CROSSING_TRIES: Final = 64
-"""How often a taking that crosses a threshold looks again at a tenant that others keep moving."""
 
 
 class NameTaken(Exception):
@@ -176,7 +172,8 @@ class Ledger:
         caller knew it.
         """
         crossing: Crossing | None = None
-        for _ in range(_CROSSING_TRIES):
+        # A taking that crosses a threshold looks again at a tenant that others keep moving.
+        for _ in self._table.tries():
             try:
                 self._table.transact(
                     [
@@ -199,7 +196,6 @@ class Ledger:
                 crossing = Crossing.of(failure.items[_TENANT], record.bytes)
             else:
                 return
-        raise TableBusy
 
     def adopt(
         self, record: FileRecord, now: Instant, counted_as: str, *, exclusive: bool = False
@@ -250,7 +246,8 @@ class Ledger:
         )
         spare = record.bytes - stored.bytes
         crossing: Crossing | None = None
-        for _ in range(_CROSSING_TRIES):
+        # A taking that crosses a threshold looks again at a tenant that others keep moving.
+        for _ in self._table.tries():
             moves = (
                 _give_back(record, spare)
                 if spare >= 0
@@ -273,7 +270,7 @@ class Ledger:
                 crossing = Crossing.of(failure.items[_TENANT], -spare)
             else:
                 return settled
-        raise TableBusy
+        raise AssertionError("tries end in TableBusy")
 
     def settle_document(self, record: FileRecord, size: int, now: Instant) -> None:
         """End a document's reservation, as upstream has the document: one transaction.

@@ -157,7 +157,7 @@ class Table:
         pending: Mapping[str, Any] = {
             self._name: {"Keys": [_marshal_key(key) for key in keys], "ConsistentRead": True}
         }
-        for _ in self._tries():
+        for _ in self.tries():
             answer = self._read("BatchGetItem", RequestItems=pending)
             for raw in answer["Responses"].get(self._name, ()):
                 item = _unmarshal(raw)
@@ -250,7 +250,7 @@ class Table:
         arguments = {"TableName": self._name, **_request(update)}
         # What adds without a condition would add twice if the answer to the first was lost.
         repeatable = update.condition is not None
-        for _ in self._tries():
+        for _ in self.tries():
             try:
                 self._insist("UpdateItem", repeatable=repeatable, **arguments)
             except AwsRefused as error:
@@ -276,7 +276,7 @@ class Table:
         """
         requests = [{_VERBS[type(write)]: self._named(write)} for write in writes]
         token = uuid4().hex  # One for all tries: a try that took effect unseen is not done again.
-        for _ in self._tries():
+        for _ in self.tries():
             try:
                 self._insist("TransactWriteItems", TransactItems=requests, ClientRequestToken=token)
             except AwsRefused as error:
@@ -284,8 +284,11 @@ class Table:
             else:
                 return
 
-    def _tries(self) -> Iterator[None]:
-        """One round for each try, with a jittered pause between; TableBusy when patience ends."""
+    def tries(self) -> Iterator[None]:
+        """A round for each try, with a jittered pause between. Raises TableBusy at patience's end.
+
+        Also for who depends on what others keep changing, and has to look again.
+        """
         deadline = time.monotonic() + self._patience
         for pause in pauses():
             yield
