@@ -14,9 +14,8 @@ from itertools import islice
 from typing import Any, Final
 from uuid import uuid4
 
-from bench.units import Item as RawItem
 from filegate.adapters.aws_service import AwsService
-from filegate.adapters.table import Item, Put, Table, Update, Value, Write
+from filegate.adapters.table import Item, Put, Table, Update, Write, marshal
 from filegate.appointments import next_look, stored_from
 from filegate.instants import HOUR, Instant, format_rfc3339
 from filegate.ledger import Ledger
@@ -141,21 +140,8 @@ class Loader:
             )
 
     def _write(self, items: Sequence[Item]) -> int:
-        asked: Any = {self._name: [{"PutRequest": {"Item": marshalled(item)}} for item in items]}
+        asked: Any = {self._name: [{"PutRequest": {"Item": marshal(item)}} for item in items]}
         while asked:
             answer = self._dynamodb.call("BatchWriteItem", {"RequestItems": asked})
             asked = answer.get("UnprocessedItems")
         return len(items)
-
-
-def marshalled(item: Item) -> RawItem:
-    """An item as DynamoDB's API writes it."""
-    return {name: _marshalled(value) for name, value in item.items()}
-
-
-def _marshalled(value: Value) -> Mapping[str, Any]:
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    return {"NULL": True} if value is None else {"S": value}

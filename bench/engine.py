@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,17 +19,17 @@ def has_dynamodb_local() -> bool:
 
 
 @contextlib.contextmanager
-def run_dynamodb_local() -> Iterator[str]:
-    """Run AWS's DynamoDB Local in memory until the block ends; its address. Raises StartFailed."""
+def run_dynamodb_local(logs: Path, *options: str) -> Iterator[str]:
+    """Run AWS's DynamoDB Local in memory until the block ends; its address. Raises StartFailed.
+
+    `options` are those of its Java; what it prints goes to `logs`.
+    """
     port = free_port()
-    with (
-        tempfile.TemporaryDirectory(prefix="filegate-engine-") as made,
-        Children(Path(made)) as children,
-    ):
+    with Children(logs) as children:
         child = children.start(
             "dynamodb-local",
             [
-                *("java", f"-Djava.library.path={_INSTALLED}", "-Xmx1g", "-XX:+UseSerialGC"),
+                *("java", f"-Djava.library.path={_INSTALLED}", *options),
                 *("-cp", f"{_INSTALLED}/*", _MAIN),
                 *("-inMemory", "-disableTelemetry", "-port", str(port)),
             ],

@@ -366,7 +366,9 @@ def main() -> int:
         stack = running.enter_context(run_stack())
         if has_dynamodb_local():
             engine = "DynamoDB Local"
-            stack.dynamodb_endpoint = running.enter_context(run_dynamodb_local())
+            stack.dynamodb_endpoint = running.enter_context(
+                run_dynamodb_local(stack.data, "-Xmx1g", "-XX:+UseSerialGC")
+            )
             os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = stack.dynamodb_endpoint
         elif extent.records > _MINISTACK:
             print(

@@ -2,20 +2,17 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+from bench.engine import has_dynamodb_local, run_dynamodb_local
 
 from filegate_local import aws
-from filegate_local.children import Children, free_port, listens
+from filegate_local.children import Children
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-DYNAMODB_LOCAL: Final = ROOT / ".sdk" / "dynamodb-local"
-_MAIN: Final = "software.amazon.dynamodb.services.local.main.ServerRunner"
-_START_SECONDS: Final = 60.0
 
 
 @contextlib.contextmanager
@@ -33,23 +30,13 @@ def dynamodb_local(directory: Path) -> Iterator[aws.LocalAws]:
 
     With `FILEGATE_REQUIRE_SDKS=1` (CI) a missing engine fails instead.
     """
-    if shutil.which("java") is None or not any(DYNAMODB_LOCAL.glob("DynamoDBLocal-*.jar")):
+    if not has_dynamodb_local():
         reason = "DynamoDB Local is left out: it needs Java 17 and Maven (`make engines`)"
         if os.environ.get("FILEGATE_REQUIRE_SDKS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    port = free_port()
-    with Children(directory) as children:
-        child = children.start(
-            "dynamodb-local",
-            [
-                *("java", f"-Djava.library.path={DYNAMODB_LOCAL}", "-Xmx256m"),
-                *("-cp", f"{DYNAMODB_LOCAL}/*", _MAIN),
-                *("-inMemory", "-disableTelemetry", "-port", str(port)),
-            ],
-        )
-        children.wait_until(lambda: listens(port), child, _START_SECONDS)
-        yield aws.LocalAws(f"http://127.0.0.1:{port}")
+    with run_dynamodb_local(directory, "-Xmx256m") as address:
+        yield aws.LocalAws(address)
 
 
 ENGINES: Final = {"ministack": ministack, "dynamodb-local": dynamodb_local}

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from filegate.adapters import aws_environment
 from filegate.adapters.signatures import Credentials, Signer
 
-_JITTER: Final = SystemRandom()
+JITTER: Final = SystemRandom()
 """Of the system: Python's own is seeded once, and restored instances would all share its seed."""
 _LONGEST_PAUSE: Final = 1.0
 _THROTTLED: Final = frozenset(
@@ -121,7 +121,7 @@ class HttpWire:
         """Send one request once. Raises AwsUnavailable."""
         connection = self._take_idle() or self._connect()
         try:
-            connection.request("POST", "/", body, dict(headers))
+            connection.request("POST", "/", body, headers)
             answer = connection.getresponse()
             reply = Reply(answer.status, answer.read())
         except (OSError, HTTPException) as error:
@@ -231,7 +231,7 @@ class AwsService:
             except AwsRefused as refusal:
                 if not refusal.failed and refusal.code not in _THROTTLED:
                     raise
-            time.sleep(_JITTER.uniform(0, _LONGEST_PAUSE))
+            time.sleep(JITTER.uniform(0, _LONGEST_PAUSE))
         return self._send(operation, body)
 
     def _send(self, operation: str, body: bytes) -> Mapping[str, Any]:

@@ -7,11 +7,17 @@ and this module can carry it out. Numbers are integers throughout.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random, SystemRandom
+from random import Random
 from typing import Any, Final, TypeAlias, cast
 from uuid import uuid4
 
-from filegate.adapters.aws_service import DYNAMODB, AwsRefused, AwsService, AwsUnavailable
+from filegate.adapters.aws_service import (
+    DYNAMODB,
+    JITTER,
+    AwsRefused,
+    AwsService,
+    AwsUnavailable,
+)
 
 Value: TypeAlias = "str | int | bool | None"
 Item: TypeAlias = Mapping[str, Value]
@@ -30,8 +36,6 @@ _TRANSIENT: Final = frozenset(
     }
 )
 _BATCH: Final = 100
-_JITTER: Final = SystemRandom()
-"""Of the system: Python's own is seeded once, and restored instances would all share its seed."""
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.3
 
@@ -195,7 +199,7 @@ class Table:
         arguments: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "pk = :pk" + where,
-            "ExpressionAttributeValues": _marshal({":pk": pk, **values}),
+            "ExpressionAttributeValues": marshal({":pk": pk, **values}),
             "ConsistentRead": True,
             "ScanIndexForward": not newest_first,
         }
@@ -236,7 +240,7 @@ class Table:
             "TableName": self._name,
             "IndexName": "due",
             "KeyConditionExpression": "dueShard = :shard AND dueAt <= :until",
-            "ExpressionAttributeValues": _marshal({":shard": shard, ":until": until}),
+            "ExpressionAttributeValues": marshal({":shard": shard, ":until": until}),
         }
         while True:
             answer = self._read("Query", **arguments)
@@ -338,7 +342,7 @@ class Table:
         except TableUnavailable as failure:
             if not repeatable and not failure.unsent:
                 raise
-        time.sleep(_JITTER.uniform(0, _LONGEST_PAUSE))
+        time.sleep(JITTER.uniform(0, _LONGEST_PAUSE))
         return self._call(operation, **arguments)
 
     def _call(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - DynamoDB's own JSON
@@ -352,7 +356,7 @@ class Table:
             raise
 
 
-def pauses(chance: Random = _JITTER) -> Iterator[float]:
+def pauses(chance: Random = JITTER) -> Iterator[float]:
     """Seconds to wait between tries of what collides: a share by chance of what doubles to 0.3."""
     ceiling = _FIRST_PAUSE
     while True:
@@ -367,7 +371,7 @@ def _request(write: Write) -> dict[str, Any]:
     request: dict[str, Any] = {}
     expressions = [write.condition or ""]
     if isinstance(write, Put):
-        request["Item"] = _marshal(write.item)
+        request["Item"] = marshal(write.item)
     else:
         request["Key"] = _marshal_key(write.key)
     if isinstance(write, Update):
@@ -383,7 +387,7 @@ def _request(write: Write) -> dict[str, Any]:
             f"#{name}": aliases.get(name, name) for name in sorted(names)
         }
     if write.values:
-        request["ExpressionAttributeValues"] = _marshal(write.values)
+        request["ExpressionAttributeValues"] = marshal(write.values)
     return request
 
 
@@ -405,7 +409,8 @@ def _key_of(item: Item) -> Key:
     return Key(str(item["pk"]), str(item["sk"]))
 
 
-def _marshal(item: Item) -> dict[str, Any]:
+def marshal(item: Item) -> dict[str, Any]:
+    """An item as DynamoDB's API writes it."""
     return {name: _marshal_value(value) for name, value in item.items()}
 
 
