@@ -15,14 +15,14 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import queue
+import select
 import socket
 import struct
 import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,29 +67,36 @@ def describe(error: BaseException) -> dict[str, object]:
 
 
 class Channel:
-    """Frames over the socket; a thread reads, so that a closed socket ends even a busy handler."""
+    """Frames over the socket; a thread watches it, so that its end ends even a busy handler."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._stream = connection.makefile("rb")
-        self._frames: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def _read(self) -> None:
-        while len(header := self._stream.read(_LENGTH.size)) == _LENGTH.size:
-            [length] = _LENGTH.unpack(header)
-            self._frames.put(self._stream.read(length))
-        sys.stdout.flush()
-        os._exit(0)
+    def _watch(self) -> None:
+        # Only the other side's going away: bytes that wait do not wake it.
+        watch = select.poll()
+        watch.register(self._connection, select.POLLHUP)
+        watch.poll()
+        _end()
 
     def receive(self) -> bytes:
         """The next frame."""
-        return self._frames.get()
+        header = self._stream.read(_LENGTH.size)
+        if len(header) < _LENGTH.size:
+            _end()
+        [length] = _LENGTH.unpack(header)
+        return self._stream.read(length)
 
     def send(self, *frames: bytes) -> None:
-        """Send frames."""
-        for frame in frames:
-            self._connection.sendall(_LENGTH.pack(len(frame)) + frame)
+        """Send frames, in one write: each would wake the other side by itself."""
+        self._connection.sendall(b"".join(_LENGTH.pack(len(one)) + one for one in frames))
+
+
+def _end() -> NoReturn:
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def load(name: str) -> Handler:

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -55,9 +56,11 @@ class Exchange:
     extended_id: str = field(default_factory=lambda: secrets.token_urlsafe(11) + "=")
     trace_id: str = ""
     query: list[tuple[str, str]] = field(init=False)
+    _by_lower: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.query = parse_qsl(self.query_string, keep_blank_values=True)
+        self._by_lower = {name.lower(): value for name, value in self.headers}
         root = self.header_of_any_case("X-Amzn-Trace-Id")
         moment = f"{int(self.time.timestamp()):08x}"
         self.trace_id = root or f"Root=1-{moment}-{secrets.token_hex(12)}"
@@ -68,8 +71,7 @@ class Exchange:
 
     def header_of_any_case(self, name: str) -> str | None:
         """The last value of a header, whatever its spelling: what HTTP itself cares about."""
-        lower = name.lower()
-        return _last([(key.lower(), value) for key, value in self.headers], lower)
+        return self._by_lower.get(name.lower())
 
     def query_parameter(self, name: str) -> str | None:
         """The last value of a query parameter, decoded."""
@@ -83,7 +85,7 @@ class Exchange:
     @property
     def resource_id(self) -> str:
         """Six characters that stay the same for a resource."""
-        return hashlib.sha256((self.resource or "").encode()).hexdigest()[:6]
+        return _resource_id(self.resource or "")
 
     def request_context(self) -> dict[str, Context]:
         """`requestContext` of a REST event (payload 1.0), also the source of `$context`.
@@ -126,6 +128,11 @@ class Exchange:
         if self.authorizer is not None:
             context["authorizer"] = self.authorizer
         return context
+
+
+@lru_cache(maxsize=256)
+def _resource_id(resource: str) -> str:
+    return hashlib.sha256(resource.encode()).hexdigest()[:6]
 
 
 def _last(pairs: list[tuple[str, str]], name: str) -> str | None:

@@ -69,9 +69,9 @@ class _Environment:
 
     async def exchange(self, settings: bytes, event: bytes) -> tuple[bytes, bytes]:
         try:
-            for frame in (settings, event):
-                self._writer.write(_LENGTH.pack(len(frame)))
-                self._writer.write(frame)
+            # In one write: each would wake the worker by itself.
+            frames = [_LENGTH.pack(len(one)) + one for one in (settings, event)]
+            self._writer.write(b"".join(frames))
             await self._writer.drain()
         except ConnectionError as error:
             raise _Died from error
