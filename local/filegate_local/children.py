@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from typing import Final, Self
 
 _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
+_SERVERS_PORTS: Final = range(20_000, 32_000)
+_MOST_TRIES: Final = 100
 
 
 class StartFailed(Exception):
@@ -107,11 +110,16 @@ class Children:
 
 
 def free_port() -> int:
-    """A TCP port that was free on 127.0.0.1 a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that was free on 127.0.0.1 a moment ago.
+
+    Of those that systems give to no client by themselves (Linux begins at 32,768, RFC 6335 at
+    49,152): a connection made meanwhile would take it away from whoever is to listen there.
+    """
+    for port in random.sample(_SERVERS_PORTS, _MOST_TRIES):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise StartFailed(f"None of {_MOST_TRIES} ports of 127.0.0.1 that were tried is free.")
 
 
 def require_free(port: int) -> None:

@@ -156,7 +156,7 @@ def _start_standin(
             *("-m", "apigateway_standin"),
             *("--template", str(template)),
             *("--port", str(port)),
-            *("--control-port", str(free_port())),
+            *("--control-port", "0"),
             *("--resources", str(resources_file)),
             *("--log-dir", str(data / "logs")),
             *("--ready-file", str(ready)),

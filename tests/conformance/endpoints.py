@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import httpx
+
+from filegate_local.children import free_port
 
 from .drivers import ROOT, without_sdk_settings
 from .payloads import hexadecimal
@@ -139,7 +140,7 @@ def simulator(folder: Path) -> Iterator[Endpoint]:
 @contextmanager
 def filegate(folder: Path) -> Iterator[Endpoint]:
     """Run the whole gateway on this machine and go through it as its first tenant."""
-    command = (str(FILEGATE), "local", "--port", str(_free_port()))
+    command = (str(FILEGATE), "local", "--port", str(free_port()))
     with _served((*command, "--data-dir", str(folder / "data")), folder) as ready:
         upstream = Simulator(f"{ready['upstream_url']}/_simulator")
         yield Endpoint("filegate", ready["base_url"], ready["tenants"][0]["key"], upstream)
@@ -244,13 +245,6 @@ def _ready(process: subprocess.Popen[bytes], ready: Path, log: Path) -> dict[str
             continue
         break
     raise NotReadyError(f"no answer from the server (exit {process.poll()}):\n{_tail(log)}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _tail(log: Path) -> str:
