@@ -40,7 +40,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             credential=request.credential,
             to_store=event["resource"] == _STORE_ROUTE,
         )
-        admitted = admit(chunk, wiring.sessions, wiring.tokens, wiring.ledger, request.received_at)
+        admitted = admit(
+            chunk,
+            wiring.sessions,
+            wiring.tokens,
+            lambda: wiring.ledger,
+            request.received_at,
+        )
     except SessionRefused:
         LOGGER.info("session refused")
         # The one text that API Gateway turns into UNAUTHORIZED (AWS: Lambda authorizer output).

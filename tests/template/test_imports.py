@@ -30,6 +30,8 @@ FORBIDDEN: Final[Mapping[str, Sequence[str]]] = {
     "sessions": (
         *(*AWS_CLIENTS, *WEB, *PYDANTIC, *OPERATORS, *JANITOR, *MODELS, *UPLOADS, *STORES),
         *(*CONTENT, "httpx", "filegate.adapters.upstream", "filegate.edge.upstream_wiring"),
+        # A chunk that ends an upload loads them, a plain one never.
+        *("filegate.ledger", "filegate.usage", "filegate.outbox", "filegate.storage_alerts"),
         "aws_lambda_powertools.event_handler",
     ),
     "files": (*AWS_CLIENTS, "starlette", "uvicorn", *OPERATORS, *JANITOR, *MODELS, *STORES),

@@ -84,7 +84,7 @@ def chunk(
 
 
 def attempt(what: Chunk, ledger: FakeLedger, now: int = NOW) -> Admission:
-    return admit(what, SEALER, TOKENS, cast("Ledger", ledger), now)
+    return admit(what, SEALER, TOKENS, lambda: cast("Ledger", ledger), now)
 
 
 @pytest.fixture

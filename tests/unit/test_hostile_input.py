@@ -257,7 +257,7 @@ def _sealer(purpose: str, ring: KeyRing = RING) -> Sealer:
 
 def _admit(chunk: Chunk) -> object:
     ledger: Any = None
-    return admit(chunk, _sealer(sessions.PURPOSE), _sealer(tokens.PURPOSE), ledger, NOW)
+    return admit(chunk, _sealer(sessions.PURPOSE), _sealer(tokens.PURPOSE), lambda: ledger, NOW)
 
 
 def _open(text: str) -> list[Callable[[], object]]:

@@ -83,7 +83,7 @@ class BatchInputs:
         if content and chunk.offset == "0":
             # Before the chunk is admitted: from then on the record may be settled as it is.
             self._remember(session, content, now)
-        admitted = admit(chunk, self._sealer, self._tokens, self._ledger, now)
+        admitted = admit(chunk, self._sealer, self._tokens, lambda: self._ledger, now)
         return self._upstream.send_chunk(
             chunk.version, session.upload_id, admitted.command, admitted.offset, content
         )

@@ -6,16 +6,20 @@ by sending it again; the rest (wrong offsets, granularity, sizes) is upstream's 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from filegate.errors import Status, StatusError, invalid_argument
 from filegate.instants import Instant, format_rfc3339
-from filegate.ledger import Ledger, RecordChanged
 from filegate.names import VERSIONS
 from filegate.records import CLOSING_LOOK, FileRecord, State, record_key
 from filegate.seals import SealBroken, Sealer
 from filegate.sessions import GRANULARITY, Session
 from filegate.tenants import Credential, tenant_of_credential
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from filegate.ledger import Ledger
 
 _UPLOAD: Final = frozenset({"upload"})
 _UPLOAD_FINALIZE: Final = frozenset({"upload", "finalize"})
@@ -52,9 +56,16 @@ class Admission:
     offset: int | None
 
 
-def admit(chunk: Chunk, sealer: Sealer, tokens: Sealer, ledger: Ledger, now: Instant) -> Admission:
+def admit(
+    chunk: Chunk,
+    sealer: Sealer,
+    tokens: Sealer,
+    ledger: "Callable[[], Ledger]",
+    now: Instant,
+) -> Admission:
     """What of a chunk may pass, and under which session; `tokens` seals browser tokens.
 
+    `ledger` is asked for by a chunk that ends the upload, and by no other.
     Raises SessionRefused where the caller has no business with the session, StatusError where the
     chunk itself is wrong.
     """
@@ -80,7 +91,7 @@ def admit(chunk: Chunk, sealer: Sealer, tokens: Sealer, ledger: Ledger, now: Ins
     command = _read_command(chunk.command)
     offset = _read_offset(chunk.offset, command, session)
     if command in _CLOSING:
-        _mark_closing(session, chunk.sealed_session, ledger, now)
+        _mark_closing(session, chunk.sealed_session, ledger(), now)
     return Admission(session, ", ".join(sorted(command, reverse=True)), offset)
 
 
@@ -124,7 +135,9 @@ def _read_offset(text: str | None, command: frozenset[str], session: Session) ->
     return offset
 
 
-def _mark_closing(session: Session, sealed: str, ledger: Ledger, now: Instant) -> None:
+def _mark_closing(session: Session, sealed: str, ledger: "Ledger", now: Instant) -> None:
+    from filegate.ledger import RecordChanged  # noqa: PLC0415 - a cold start's plain chunk has no use
+
     try:
         ledger.mark_closing(
             record_key(session.tenant, session.file_id, session.store),

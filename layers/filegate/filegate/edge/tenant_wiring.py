@@ -23,6 +23,7 @@ from filegate.files import Files
 from filegate.instants import Instant
 from filegate.ledger import TenantChanged
 from filegate.rates import Rates
+from filegate.request_counts import RequestCounts
 from filegate.tenants import Caller, Credential, KeyRevoked, Tenant, Tenants
 
 Answer = TypeVar("Answer")
@@ -42,6 +43,11 @@ class TenantWiring(UpstreamWiring):
     def rates(self) -> Rates:
         """How often they call."""
         return Rates(self.table)
+
+    @cached_property
+    def request_counts(self) -> RequestCounts:
+        """What counts requests and refusals."""
+        return RequestCounts(self.table.impatient(), self.settings.requests_counted_every)
 
     @cached_property
     def audit(self) -> Audit:

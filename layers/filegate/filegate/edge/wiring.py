@@ -7,14 +7,15 @@ it.
 
 import os
 from functools import cached_property, lru_cache
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from filegate import pages, sessions, tokens
 from filegate.adapters import secret_store, table
-from filegate.ledger import Ledger
-from filegate.request_counts import RequestCounts
 from filegate.seals import KeyRing, Sealer
 from filegate.settings import Settings
+
+if TYPE_CHECKING:
+    from filegate.ledger import Ledger
 
 
 class Wiring:
@@ -29,8 +30,10 @@ class Wiring:
         return cls(Settings.read(os.environ))
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> "Ledger":
         """Where bytes are counted."""
+        from filegate.ledger import Ledger  # noqa: PLC0415 - most chunks end before they need it
+
         return Ledger(self.table)
 
     @cached_property
@@ -52,11 +55,6 @@ class Wiring:
     def table(self) -> table.Table:
         """The one table."""
         return table.Table(table.create_client(), self.settings.table_name)
-
-    @cached_property
-    def request_counts(self) -> RequestCounts:
-        """What counts requests and refusals."""
-        return RequestCounts(self.table.impatient(), self.settings.requests_counted_every)
 
     @cached_property
     def secrets(self) -> secret_store.SecretStore:
