@@ -35,8 +35,13 @@ class Extent:
     starts: int
 
 
-FULL = Extent(150, 300, 1000, (Load(1, 128, 5), Load(16, 8, 5)), 300, 5, 11, 7)
-QUICK = Extent(15, 30, 200, (Load(1, 16, 2), Load(16, 2, 2)), 30, 1, 2, 1)
+_NEAR = 0.02
+"""Seconds to an upstream in the same part of the world."""
+
+FULL = Extent(
+    150, 300, 1000, (Load(1, 128, 5), Load(16, 8, 5), Load(1, 128, 3, _NEAR)), 300, 5, 11, 7
+)
+QUICK = Extent(15, 30, 200, (Load(1, 16, 2), Load(16, 2, 2), Load(1, 16, 1, _NEAR)), 30, 1, 2, 1)
 
 
 def main() -> int:

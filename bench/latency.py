@@ -52,6 +52,16 @@ def measure_latency(stack: LocalStack, rounds: int) -> list[Latency]:
             _compare(stack, "start", _start, gateway, straight, [""] * rounds),
             _delete_all(stack, gateway, straight, rounds),
             _compare(
+                stack,
+                "query of an upload",
+                _query,
+                gateway,
+                straight,
+                [_session(gateway)] * (rounds + 1),
+                [_session(straight)] * (rounds + 1),
+                of=SESSIONS,
+            ),
+            _compare(
                 stack, "generateContent", _generate, gateway, straight, [""] * rounds, of=GENERATE
             ),
         ]
@@ -63,8 +73,7 @@ def measure_authorizer(stack: LocalStack, caller: Caller, rounds: int) -> float:
     Invoked without the gateway and without the chunk's 8 MiB, of which it sees nothing anyway.
     """
     with stack.gateway_client(0) as gateway:
-        answer = _start(gateway, "").raise_for_status()
-    path = httpx.URL(answer.headers["x-goog-upload-url"]).path
+        path = httpx.URL(_session(gateway)).path
     event = caller.plain_chunk_at(path)
     for _ in range(10):
         _require_allowed(stack.invoke(SESSIONS, event))
@@ -154,6 +163,17 @@ def _start(client: httpx.Client, _file: str) -> httpx.Response:
         },
         json={"file": {"displayName": "talk.mp4"}},
     )
+
+
+def _session(client: httpx.Client) -> str:
+    """The address of a new upload's chunks."""
+    answer = _start(client, "").raise_for_status()
+    return answer.headers["x-goog-upload-url"]
+
+
+def _query(client: httpx.Client, session: str) -> httpx.Response:
+    """A chunk's way without a chunk: heads, authorizer and answer."""
+    return client.post(session, headers={"x-goog-upload-command": "query"})
 
 
 def _delete(client: httpx.Client, file: str) -> httpx.Response:

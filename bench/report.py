@@ -262,7 +262,9 @@ def _latency_row(one: Latency) -> list[str]:
 
 def _throughput_row(one: Throughput) -> list[str]:
     return [
-        f"{one.size / 2**20:.0f} MiB" + (f", {one.files} at once" if one.files > 1 else ""),
+        f"{one.size / 2**20:.0f} MiB"
+        + (f", {one.files} at once" if one.files > 1 else "")
+        + (f", upstream {one.distance * 1000:.0f} ms away" if one.distance else ""),
         f"{one.ratio:.2f}",
         ", ".join(f"{ratio:.2f}" for ratio in one.ratios),
         f"{one.straight:.0f}",

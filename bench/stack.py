@@ -117,6 +117,20 @@ class LocalStack:
         finally:
             self._simulator.post("/streaming", json=usual).raise_for_status()
 
+    @contextlib.contextmanager
+    def distant_upstream(self, seconds: float) -> Iterator[None]:
+        """Let the simulator wait before it reads a chunk, as if it were so far away."""
+        if not seconds:
+            yield
+            return
+        fault = {"kind": "latency", "seconds": seconds}
+        rule = {"match": {"command": "upload"}, "fault": fault, "times": None}
+        self._simulator.post("/faults", json=rule).raise_for_status()
+        try:
+            yield
+        finally:
+            self._simulator.delete("/faults").raise_for_status()
+
     def forget_requests(self) -> None:
         """Let the simulator forget the requests it has seen."""
         self._simulator.delete("/requests").raise_for_status()

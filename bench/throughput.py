@@ -25,6 +25,8 @@ class Load:
     files: int
     chunks: int
     rounds: int
+    distance: float = 0.0
+    """Seconds that upstream waits before it reads a chunk."""
 
     @property
     def size(self) -> int:
@@ -42,6 +44,8 @@ class Throughput:
     files: int
     size: int
     """Bytes of one file."""
+    distance: float
+    """Seconds that upstream waited before it read a chunk."""
     straight: float
     gateway: float
     ratio: float
@@ -63,6 +67,7 @@ def measure_throughput(stack: LocalStack, load: Load) -> Throughput:
         }
         for clients in ways.values():
             upload(clients, content, 2)
+        kept.enter_context(stack.distant_upstream(load.distance))
         for number in range(load.rounds):
             rates = {}
             for name in sorted(ways, reverse=bool(number % 2)):
@@ -76,6 +81,7 @@ def measure_throughput(stack: LocalStack, load: Load) -> Throughput:
     return Throughput(
         load.files,
         load.size,
+        load.distance,
         p50([direct for direct, _ in pairs]),
         p50([through for _, through in pairs]),
         p50(ratios),
