@@ -205,6 +205,9 @@ class Client:
                 return f"The same can succeed in {detail['retryDelay']}."
         if code is not None and code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return "Nothing is wrong with the command: try again in a moment."
+        if code == HTTPStatus.FORBIDDEN and reasons - {None}:
+            # A decision, not a name that is wrong; its sentence says what to do.
+            return ""
         known = _ADVICE.get((str(status.get("status")), _noun_in(path)))
         if known is None and code == HTTPStatus.NOT_FOUND:
             return _WHERE

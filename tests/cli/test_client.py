@@ -128,6 +128,18 @@ def test_a_refusal_says_when_to_come_back(nobody: FilegateCommand) -> None:
     assert "17s" in told
 
 
+@pytest.mark.parametrize("reason", ["TENANT_SUSPENDED", None])
+def test_only_a_name_that_may_be_wrong_is_to_be_looked_up(
+    nobody: FilegateCommand, reason: str | None
+) -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
+    error = {"code": 403, "message": "No.", "status": "PERMISSION_DENIED"}
+    refusal = {"error": {**error, "details": [info] if reason else []}}
+    with failing_gateway(nobody, (403, {}, refusal)) as (_, command):
+        told = command.refused("files", "get", "files/talk")
+    assert ("filegate files list" in told) is (reason is None)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -28,6 +28,10 @@ MADE = {
     "invalid_argument": errors.invalid_argument("Wrong."),
     "invalid_argument of a field": errors.invalid_argument("Wrong.", "file.name"),
     "scope_missing": errors.scope_missing("files:write"),
+    "origin_refused": errors.origin_refused("https://app.example"),
+    "token_cannot": errors.token_cannot("make tokens"),
+    "token_type_refused": errors.token_type_refused("text/html", ["image/*"]),
+    "model_refused": errors.model_refused("gemini-2.5-pro", ["gemini-2.5-flash"]),
     "file_not_found": errors.file_not_found("abc"),
     "file_exists": errors.file_exists("abc"),
     "file_too_large": errors.file_too_large(3_000_000_000, 2_147_483_648),
@@ -35,6 +39,7 @@ MADE = {
     "tenant_quota_exceeded": errors.tenant_quota_exceeded(Shortage(3, 2, 5, NOW + 1_500), NOW),
 }
 STATUSES = NAMED | MADE
+OWN = [one for one in STATUSES.values() if one.code == 403 and "ErrorInfo" in str(one.details)]
 
 
 def detail(status: Status, kind: str) -> dict[str, Any]:
@@ -104,6 +109,21 @@ def test_a_wrong_field_is_named() -> None:
         violation
     ]
     assert "details" not in MADE["invalid_argument"].body()["error"]
+
+
+@pytest.mark.parametrize("status", STATUSES.values(), ids=STATUSES.keys())
+def test_a_decision_of_the_gateways_own_has_a_reason(status: Status) -> None:
+    # What hides whether there is such a thing must not tell by a detail more or less.
+    own = status.code == 403 and not status.hides and status is not errors.KEY_MISSING
+    told = [one for one in status.details if one.get("domain") == "filegate"]
+    assert [bool(one["reason"]) for one in told] == [True] * own
+
+
+def test_reasons_differ() -> None:
+    reasons = [detail(one, "ErrorInfo")["reason"] for one in OWN]
+
+    assert sorted(reasons) == sorted(set(reasons))
+    assert detail(MADE["scope_missing"], "ErrorInfo")["metadata"] == {"scope": "files:write"}
 
 
 def test_upstreams_wording_is_kept() -> None:

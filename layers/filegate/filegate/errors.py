@@ -142,20 +142,30 @@ QUOTA_PROJECT_INVALID: Final = invalid_argument(
     "x-goog-user-project",
 )
 
-TENANT_SUSPENDED: Final = Status(
-    403,
-    "PERMISSION_DENIED",
-    "This tenant is suspended. Ask the operator of this gateway to resume it.",
+
+def _not_allowed(reason: str, message: str, **metadata: str) -> Status:
+    """403: a decision of this gateway's own, which a program tells by its reason."""
+    info = {"@type": _TYPE + "ErrorInfo", "reason": reason, "domain": "filegate"}
+    return Status(
+        403,
+        "PERMISSION_DENIED",
+        message,
+        ({**info, "metadata": metadata} if metadata else info,),
+    )
+
+
+TENANT_SUSPENDED: Final = _not_allowed(
+    "TENANT_SUSPENDED", "This tenant is suspended. Ask the operator of this gateway to resume it."
 )
 
 
 def scope_missing(scope: str) -> Status:
     """403: the key is good, but not for this."""
-    return Status(
-        403,
-        "PERMISSION_DENIED",
+    return _not_allowed(
+        "SCOPE_MISSING",
         f"This API key has no `{scope}` scope. Use a key that has it, or ask the operator of this "
         "gateway to issue one.",
+        scope=scope,
     )
 
 
@@ -173,9 +183,8 @@ def token_expired(expired_at: Instant) -> Status:
 def origin_refused(origin: str | None) -> Status:
     """403: a page of this origin may not use this key or token; None if no origin was sent."""
     what = f"A page of {origin[:200]!r}" if origin else "A request without an Origin header"
-    return Status(
-        403,
-        "PERMISSION_DENIED",
+    return _not_allowed(
+        "ORIGIN_NOT_ALLOWED",
         f"{what} may not use this API key. Call from the page it was made for, or have the origin "
         "allowed: by the backend that makes browser tokens, or by the operator of this gateway.",
     )
@@ -183,9 +192,8 @@ def origin_refused(origin: str | None) -> Status:
 
 def token_cannot(deed: str) -> Status:
     """403: what a browser token never may, whatever its scopes."""
-    return Status(
-        403,
-        "PERMISSION_DENIED",
+    return _not_allowed(
+        "BROWSER_TOKEN_CANNOT",
         f"A browser token cannot {deed}. Let your backend do it, with the tenant's own API key.",
     )
 
@@ -193,9 +201,8 @@ def token_cannot(deed: str) -> Status:
 def token_type_refused(mime_type: str | None, allowed: Sequence[str]) -> Status:
     """403: a browser token that is for files of other MIME types."""
     what = repr(mime_type[:100]) if mime_type else "unknown"
-    return Status(
-        403,
-        "PERMISSION_DENIED",
+    return _not_allowed(
+        "MIME_TYPE_NOT_ALLOWED",
         f"The file's MIME type is {what}, and this browser token is for {', '.join(allowed)} only.",
     )
 
@@ -517,9 +524,8 @@ def model_refused(model: str, allowed: Sequence[str]) -> Status:
     listed = list(allowed[:_MOST_LISTED])
     if len(allowed) > _MOST_LISTED:
         listed.append(f"{len(allowed) - _MOST_LISTED:,} more")
-    return Status(
-        403,
-        "PERMISSION_DENIED",
+    return _not_allowed(
+        "MODEL_NOT_ALLOWED",
         f"This tenant may not use the model {model[:100]!r}. It may use {', '.join(listed)}. Ask "
         "the operator of this gateway to allow another.",
     )
