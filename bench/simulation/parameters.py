@@ -35,6 +35,8 @@ class Parameters:
     # The janitor
     round_time: float = 45.0
     """Timeout of its function less the time to stop (template.yaml, functions/janitor)."""
+    publish_time: float = 4.0
+    """What events have for themselves after that."""
     shards: int = 16
     at_once: int = 16
     batch: int = 64

@@ -129,9 +129,8 @@ class _Day:
                     break
                 spent += _time(taken, parameters, self._core)
                 worst = max(worst, self._note(taken, now + spent))
-        waiting, since = self._shards.waiting(now)
-        # What the janitor did not come to keeps the outbox waiting as well.
-        while not waiting and self._outbox > 0 and spent < parameters.round_time:
+        _, since = self._shards.waiting(now)
+        while self._outbox > 0 and spent < parameters.round_time + parameters.publish_time:
             spent += _single(TELLING, parameters, self._core)
             self._outbox = max(0.0, self._outbox - 10)
         self._busy += spent

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from filegate.adapters.deadline import DEADLINE
 from filegate.edge.janitor_wiring import JanitorWiring
 from filegate.edge.logs import LOGGER
 from filegate.instants import parse_rfc3339
@@ -14,8 +15,12 @@ from filegate.instants import parse_rfc3339
 metrics = Metrics()
 wiring = JanitorWiring.from_environment()
 
-_TIME_TO_STOP = 10_000
-"""Milliseconds before the deadline at which no new batch is begun."""
+_TIME_TO_STOP = 14_000
+"""Milliseconds before the function's end at which no appointment is begun any more."""
+_TIME_TO_HANG = 12_000
+"""Milliseconds before it at which upstream is waited for no longer, as events are to go out."""
+_TIME_TO_PUBLISH = 10_000
+"""Milliseconds before it at which no batch of events is begun: a bus that hangs takes 9 s."""
 
 
 @LOGGER.inject_lambda_context(clear_state=True, log_event=False)
@@ -23,9 +28,11 @@ _TIME_TO_STOP = 10_000
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda entry point (EventBridge scheduled event, whose `time` is the round's moment)."""
     now = parse_rfc3339(event["time"])
-    done = wiring.janitor.make_round(
-        now, lambda: context.get_remaining_time_in_millis() > _TIME_TO_STOP
-    )
+    left = context.get_remaining_time_in_millis
+    with DEADLINE.within((left() - _TIME_TO_HANG) / 1000):
+        done = wiring.janitor.make_round(
+            now, lambda: left() > _TIME_TO_STOP, lambda: left() > _TIME_TO_PUBLISH
+        )
     wiring.project_health.keep(now)
     metrics.add_metric("AppointmentsKept", MetricUnit.Count, done.kept)
     metrics.add_metric("AppointmentsFailed", MetricUnit.Count, done.failed)

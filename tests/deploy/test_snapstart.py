@@ -1,5 +1,8 @@
 """SnapStart turned on, updated and turned off again: what the API calls is always what is deployed.
 
+A parameter changes meanwhile, and the API is deployed anew with it: one that is not in the API's
+definition, as MiniStack makes another API where AWS changes the one there is.
+
 MiniStack takes no snapshots, and publishes a version of a function that is as it was, which Lambda
 does not. So each function's own change is looked at too.
 """
@@ -60,6 +63,13 @@ def physical(stack: Deployed, logical: str) -> str:
     return stack.resources[logical]
 
 
+def deployment_of(stack: Deployed) -> str:
+    """What the API's stage serves."""
+    with contextlib.closing(stack.client("apigateway")) as api:
+        [stage] = api.get_stages(restApiId=physical(stack, "GatewayApi"))["item"]
+    return str(stage["deploymentId"])
+
+
 def assert_answers(stack: Deployed) -> None:
     with stack.http() as http:
         answer = http.get("/v1beta/files")
@@ -76,7 +86,10 @@ def test_each_change_is_published_and_nothing_else_is_left(
     assert published(turned_on, "GenerateFunction") == []
     assert_answers(turned_on)
 
+    deployment = deployment_of(turned_on)
     deploy(turned_on, PublicBaseUrl="https://other.invalid")
+    # The definition's text is the same, and so is what SAM would name a deployment by.
+    assert deployment_of(turned_on) != deployment
     for name in RESTORED:
         after = called(turned_on, name)
         assert after["Environment"]["Variables"]["PUBLIC_BASE_URL"] == "https://other.invalid"

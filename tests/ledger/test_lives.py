@@ -219,7 +219,7 @@ class LivesMachine(RuleBasedStateMachine):
     @rule(down=st.booleans())
     def the_janitor_comes(self, down: bool) -> None:
         self.upstream.down = down
-        done = self.janitor.make_round(self.now, lambda: True)
+        done = self.janitor.make_round(self.now, lambda: True, lambda: True)
         self.upstream.down = False
         assert done.complete
         self.records = self._read()
@@ -302,7 +302,7 @@ class LivesMachine(RuleBasedStateMachine):
             if not self._read():
                 break
             self.upstream.now += 49 * HOUR
-            self.janitor.make_round(self.now, lambda: True)
+            self.janitor.make_round(self.now, lambda: True, lambda: True)
             self.every_byte_is_accounted_for()
             self.every_upload_is_counted_once()
         assert not self._read(), "a record does not end"

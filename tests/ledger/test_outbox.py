@@ -1,15 +1,24 @@
 """The outbox: told at least once, under one id, and forgotten only then."""
 
 import json
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from atomic_table import NOW, AtomicTable
+from atomic_table import HOUR, NOW, AtomicTable
 from filegate.adapters.event_bus import BATCH, EventBus, EventBusUnavailable
+from filegate.adapters.table import Key, Table
+from filegate.janitor import Janitor, Round
+from filegate.ledger import Ledger
 from filegate.names import random_characters
 from filegate.outbox import SHARDS, Outbox, Published, put_event
+from filegate.usage import SPREAD, count_requests
+from filegate.usage_hours import UsageHours
+
+if TYPE_CHECKING:
+    from filegate.appointments import Keeper
+    from filegate.loose_ends import LooseEnds
 
 TYPE = "dev.filegate.test.v1"
 
@@ -111,3 +120,68 @@ def test_without_a_bus_and_without_time_nothing_is_told(table: AtomicTable, ids:
     assert outbox(table, bus).publish(lambda: False) == Published()
     outbox(table, bus).publish(always)
     assert sorted(bus.taken) == sorted(ids)
+
+
+def test_where_time_is_short_each_shard_has_its_turn(table: AtomicTable) -> None:
+    """A bus so slow that four batches are a round: no shard may keep another waiting for good."""
+    outbox(table, Bus()).publish(always)
+    ids: dict[str, list[str]] = {shard: [] for shard in SHARDS}
+    while any(len(waiting) <= BATCH for waiting in ids.values()):
+        put = put_event(TYPE, "tenants/acme", {}, random_characters(12), NOW + sum_of(ids))
+        table.table.put(put)
+        ids[str(put.item["pk"])].append(str(put.item["sk"]).partition("#")[2])
+    bus, left = Bus(), iter([True] * len(SHARDS))
+
+    outbox(table, bus).publish(lambda: next(left, False))
+
+    # Oldest first in each.
+    for waiting in ids.values():
+        assert [one for one in bus.taken if one in waiting] == waiting[:BATCH]
+    outbox(table, bus).publish(always)
+    for waiting in ids.values():
+        assert [one for one in bus.taken if one in waiting] == waiting
+
+
+def sum_of(ids: dict[str, list[str]]) -> int:
+    return sum(len(waiting) for waiting in ids.values())
+
+
+class OwnLedger(Ledger):
+    """What is due of some tenants: the engine is shared with other tests."""
+
+    def __init__(self, table: Table, tenants: Sequence[str]) -> None:
+        super().__init__(table)
+        self._own = {f"TENANT#{tenant}" for tenant in tenants}
+
+    def due(self, shard: str, until: int) -> Iterator[Key]:
+        return (key for key in super().due(shard, until) if key.pk in self._own)
+
+
+def test_rounds_that_are_cut_short_tell_of_all_that_they_closed(table: AtomicTable) -> None:
+    outbox(table, Bus()).publish(always)
+    tenants = [f"t{random_characters(12)}" for _ in range(20)]
+    for tenant in tenants:
+        table.table.update(count_requests(tenant, NOW, {"files.get": 1}))
+    now, bus = NOW + HOUR + SPREAD + HOUR, Bus()
+
+    def make_round(appointments: int) -> Round:
+        left = iter([True] * appointments)
+        janitor = Janitor(
+            OwnLedger(table.table, tenants),
+            cast("Keeper", None),
+            cast("LooseEnds", None),
+            UsageHours(table.table, tell=True),
+            outbox(table, bus),
+        )
+        return janitor.make_round(now, lambda: next(left, False), always)
+
+    told = 0
+    for _ in range(10 * len(tenants)):
+        done = make_round(9)
+        assert done.events == done.hours
+        told += done.events
+        if done.complete:
+            break
+        assert told < len(tenants)
+    assert told == len(tenants)
+    assert sorted(one.split("/")[1] for one in bus.taken) == sorted(tenants)

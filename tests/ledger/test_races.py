@@ -251,7 +251,7 @@ def test_two_janitors_at_once_do_everything_once(table: AtomicTable) -> None:
             upstream.finish(record, 70)
 
     def make_round() -> str:
-        janitor().make_round(upstream.now, lambda: True)
+        janitor().make_round(upstream.now, lambda: True, lambda: True)
         return "done"
 
     upstream.now = NOW + MINUTE

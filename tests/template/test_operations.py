@@ -1,5 +1,6 @@
 """What an operator relies on: nothing fails unseen, state outlives mistakes, nobody starves."""
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,21 @@ DAY = 86_400
 
 def properties(resource: str) -> dict[str, Any]:
     return cast("dict[str, Any]", TEMPLATE.section(resource).values)
+
+
+# -- changes
+
+
+def test_a_parameter_that_changes_reaches_the_stage() -> None:
+    """SAM's deployment of an API is named by the text of its definition (docs/decisions/0030).
+
+    `tests/deploy` changes a parameter and looks at the stage.
+    """
+    api = cast(
+        "dict[str, Any]", TEMPLATE.resources.section("GatewayApi").section("Properties").values
+    )
+    assert "${UpstreamUrl}" in json.dumps(api["DefinitionBody"])
+    assert api["AlwaysDeploy"] is True
 
 
 # -- failed runs

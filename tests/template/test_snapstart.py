@@ -76,7 +76,7 @@ def test_what_tenants_call_is_restored_from_snapshots() -> None:
 
 
 def test_the_api_is_the_same_on_and_off_and_may_call_what_it_names() -> None:
-    """SAM deploys it anew for a change of the text alone, not of a parameter or a condition."""
+    """What it calls does not depend on when it was deployed."""
     assert ON.section("GatewayApi").values == OFF.section("GatewayApi").values
     body = json.dumps(unresolved("GatewayApi"))
     called = set(re.findall(r"functions/\$\{(\w+)", body))

@@ -60,12 +60,15 @@ class Office:
         if isinstance(trouble, (UpstreamRefused, UpstreamUnavailable)):
             raise trouble
 
-    def publish(self, _time_is_left: Callable[[], bool]) -> Published:
-        self.published += 1
+    def publish(self, time_is_left: Callable[[], bool]) -> Published:
+        self.published += time_is_left()
         return Published()
 
     def round(
-        self, time_is_left: Callable[[], bool] = lambda: True, now: int = NOW + HOUR
+        self,
+        time_is_left: Callable[[], bool] = lambda: True,
+        now: int = NOW + HOUR,
+        time_to_publish: Callable[[], bool] = lambda: True,
     ) -> Round:
         ledger = cast("Ledger", self)
         keeper = Keeper(ledger, cast("Upstream", self), lambda _: cast("Session", None))
@@ -76,7 +79,7 @@ class Office:
             cast("UsageHours", None),
             cast("Outbox", self),
         )
-        return janitor.make_round(now, time_is_left)
+        return janitor.make_round(now, time_is_left, time_to_publish)
 
 
 def test_one_whose_items_are_busy_does_not_stop_the_others() -> None:
@@ -115,6 +118,21 @@ def test_a_batch_ends_when_time_does() -> None:
     done = office.round(lambda: next(answers, False))
     assert (done.kept, done.complete) == (1, False)
     assert len(office.released) == 1
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_round_that_is_cut_short_publishes_all_the_same(kept: int) -> None:
+    answers = iter([True] * 2 * kept)
+    office = Office()
+    done = office.round(lambda: next(answers, False))
+    assert (done.kept, done.complete) == (kept, False)
+    assert office.published == 1
+
+
+def test_nothing_is_published_where_there_is_no_time_for_that_either() -> None:
+    office = Office()
+    office.round(lambda: False, time_to_publish=lambda: False)
+    assert office.published == 0
 
 
 def test_what_is_no_wait_is_none() -> None:

@@ -1,8 +1,8 @@
 """Janitor: keeps every appointment that is due, so that nothing waits for a visitor.
 
 Due are records of files, hours of usage that are over, and caches, batches and stores whose making
-or deleting stopped halfway. What is to be told of waits in the outbox, and is published when all
-that is due is done.
+or deleting stopped halfway. What is to be told of waits in the outbox, and is published at the end
+of each round, also of one whose time ran out before all that is due was done.
 """
 
 from collections.abc import Callable
@@ -69,13 +69,24 @@ class Janitor:
         self._hours = hours
         self._outbox = outbox
 
-    def make_round(self, now: Instant, time_is_left: Callable[[], bool]) -> Round:
-        """Keep what is due, shard by shard, then publish, as long as `time_is_left`.
+    def make_round(
+        self,
+        now: Instant,
+        time_is_left: Callable[[], bool],
+        time_to_publish: Callable[[], bool],
+    ) -> Round:
+        """Keep what is due as long as `time_is_left`, then publish as long as `time_to_publish`.
 
         An appointment that cannot be kept, because upstream does not answer, is moved a little, so
         that it does not stand in the way of the others. One that collides with other writers for
         too long waits for the next round. Raises TableUnavailable.
         """
+        kept = self._keep_due(now, time_is_left)
+        published = self._outbox.publish(time_to_publish)
+        return kept + Round(events=published.events, untold=published.failed)
+
+    def _keep_due(self, now: Instant, time_is_left: Callable[[], bool]) -> Round:
+        """Keep what is due, shard by shard."""
 
         def keep(key: Key) -> Round:
             # Asked for each: where upstream hangs, a batch lasts as long as several timeouts.
@@ -101,8 +112,7 @@ class Janitor:
                         return total + Round(complete=False)
                     for done in pool.map(keep, batch):
                         total += done
-        published = self._outbox.publish(time_is_left)
-        return total + Round(events=published.events, untold=published.failed)
+        return total
 
     def close_now(self, key: Key, now: Instant, time_is_left: Callable[[], bool]) -> Round:
         """Close the hour of usage at a key, if it is due."""

@@ -6,6 +6,7 @@ so that whoever listens can leave out what it was told before.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -88,21 +89,21 @@ class Outbox:
         done = Published()
         if self._bus is None:
             return done
-        for shard in SHARDS:
-            after: Key | None = None
-            while time_is_left():
-                page = self._table.query(shard, after=after, limit=BATCH)
-                if not page.items:
-                    break
-                try:
-                    taken = self._bus.publish([str(item["event"]) for item in page.items])
-                except EventBusUnavailable:
-                    return Published(done.events, done.failed + len(page.items))
-                self._forget([item for item, ok in zip(page.items, taken, strict=True) if ok])
-                done = Published(done.events + sum(taken), done.failed + len(taken) - sum(taken))
-                after = page.last
-                if after is None:
-                    break
+        # In turn: where time is short, a full shard must not keep the others waiting for good.
+        waiting: deque[tuple[str, Key | None]] = deque((shard, None) for shard in SHARDS)
+        while waiting and time_is_left():
+            shard, after = waiting.popleft()
+            page = self._table.query(shard, after=after, limit=BATCH)
+            if not page.items:
+                continue
+            try:
+                taken = self._bus.publish([str(item["event"]) for item in page.items])
+            except EventBusUnavailable:
+                return Published(done.events, done.failed + len(page.items))
+            self._forget([item for item, ok in zip(page.items, taken, strict=True) if ok])
+            done = Published(done.events + sum(taken), done.failed + len(taken) - sum(taken))
+            if page.last is not None:
+                waiting.append((shard, page.last))
         return done
 
     def _forget(self, items: Sequence[Item]) -> None:

@@ -2,8 +2,8 @@
 
 Each call has bounds of its own; several in a row, or one with each of a project's keys, would add
 up to more than the function has, and API Gateway waits 29 s at most. A process answers one request
-at a time (AWS: Lambda), so the deadline is the process's. What streams, and what the schedule
-begins, has none.
+at a time (AWS: Lambda), so the deadline is the process's. A round of the janitor has one too; what
+streams, and the reconciler, have none.
 """
 
 import time

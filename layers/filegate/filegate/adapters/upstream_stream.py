@@ -23,6 +23,7 @@ from filegate.adapters.refusals import (
     UpstreamUnavailable,
     read_refusal,
 )
+from filegate.adapters.upstream import KEPT_AT_REST
 from filegate.redaction import REDACTOR
 
 _AGENT: Final = f"filegate/{__version__}"
@@ -59,7 +60,12 @@ def create_stream_client(base_url: str) -> httpx.AsyncClient:
         },
         timeout=httpx.Timeout(_SILENCE, connect=3.0, pool=10.0),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        transport=httpx.AsyncHTTPTransport(retries=1),
+        transport=httpx.AsyncHTTPTransport(
+            retries=1,
+            limits=httpx.Limits(
+                max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEPT_AT_REST
+            ),
+        ),
     )
 
 
