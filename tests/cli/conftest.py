@@ -1,5 +1,6 @@
 """One local stack for all tests of this folder, and the command with its keys at hand."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,14 @@ import pytest
 
 from filegate_command import FilegateCommand
 from local_stack import LocalStack, StackTenant, run_stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> None:
+    """By the commands, also where the tests run in the background of a shell: what it starts there
+    ignores it and hands that on."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
