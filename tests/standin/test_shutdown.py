@@ -25,6 +25,7 @@ def test_workers_end_with_the_server(
     with ThreadPoolExecutor(1) as pool:
         # One environment is in the middle of a handler when the end comes.
         busy = pool.submit(standin.control, "POST", "/invoke/EchoFunction", {"mode": "sleep"})
+        wait_until(lambda: "asleep" in standin.log("EchoFunction"), "a handler in its middle")
         pids = [pid for pids in standin.pids.values() for pid in pids]
         assert len(pids) == 3
         assert all(map(is_alive, pids))

@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Context) -> object:
     modes: dict[str, Callable[[], object]] = {
         "raise": fail,
         "exit": lambda: os._exit(3),
-        "sleep": lambda: time.sleep(30),
+        "sleep": sleep,
         "nap": lambda: time.sleep(float(query["seconds"])),
         "print": speak,
         "huge": lambda: answer("x" * 6_300_000),
@@ -53,6 +53,12 @@ def answer(body: str) -> dict[str, object]:
 def fail() -> None:
     """Raise."""
     raise ValueError("deliberate")
+
+
+def sleep() -> None:
+    """Say so, and be busy for longer than a test lasts."""
+    sys.stdout.write("asleep\n")
+    time.sleep(300)
 
 
 def speak() -> None:
