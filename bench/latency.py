@@ -13,10 +13,12 @@ from bench.model_calls import MODEL, prompt
 from bench.processes import cpu_seconds
 from bench.samples import p50, p99
 from bench.stack import LocalStack
+from bench.throughput import CHUNK, start_upload
 
 Call: TypeAlias = Callable[[httpx.Client, str], httpx.Response]
 
 _LISTED: Final = 10
+_CHUNKS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ def measure_latency(stack: LocalStack, rounds: int) -> list[Latency]:
                 _query,
                 gateway,
                 straight,
-                [_session(gateway)] * (rounds + 1),
-                [_session(straight)] * (rounds + 1),
+                [start_upload(gateway, _CHUNKS)] * (rounds + 1),
+                [start_upload(straight, _CHUNKS)] * (rounds + 1),
                 of=SESSIONS,
             ),
             _compare(
@@ -73,7 +75,7 @@ def measure_authorizer(stack: LocalStack, caller: Caller, rounds: int) -> float:
     Invoked without the gateway and without the chunk's 8 MiB, of which it sees nothing anyway.
     """
     with stack.gateway_client(0) as gateway:
-        path = httpx.URL(_session(gateway)).path
+        path = httpx.URL(start_upload(gateway, _CHUNKS)).path
     event = caller.plain_chunk_at(path)
     for _ in range(10):
         _require_allowed(stack.invoke(SESSIONS, event))
@@ -158,17 +160,11 @@ def _start(client: httpx.Client, _file: str) -> httpx.Response:
         headers={
             "x-goog-upload-protocol": "resumable",
             "x-goog-upload-command": "start",
-            "x-goog-upload-header-content-length": str(16 * 1024 * 1024),
+            "x-goog-upload-header-content-length": str(_CHUNKS * CHUNK),
             "x-goog-upload-header-content-type": "video/mp4",
         },
         json={"file": {"displayName": "talk.mp4"}},
     )
-
-
-def _session(client: httpx.Client) -> str:
-    """The address of a new upload's chunks."""
-    answer = _start(client, "").raise_for_status()
-    return answer.headers["x-goog-upload-url"]
 
 
 def _query(client: httpx.Client, session: str) -> httpx.Response:

@@ -6,7 +6,6 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -85,7 +84,7 @@ class Exchange:
     @property
     def resource_id(self) -> str:
         """Six characters that stay the same for a resource."""
-        return _resource_id(self.resource or "")
+        return hashlib.sha256((self.resource or "").encode()).hexdigest()[:6]
 
     def request_context(self) -> dict[str, Context]:
         """`requestContext` of a REST event (payload 1.0), also the source of `$context`.
@@ -128,11 +127,6 @@ class Exchange:
         if self.authorizer is not None:
             context["authorizer"] = self.authorizer
         return context
-
-
-@lru_cache(maxsize=256)
-def _resource_id(resource: str) -> str:
-    return hashlib.sha256(resource.encode()).hexdigest()[:6]
 
 
 def _last(pairs: list[tuple[str, str]], name: str) -> str | None:

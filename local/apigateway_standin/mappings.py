@@ -44,7 +44,7 @@ class Source:
         if self.kind == "static":
             value = self.name
         elif self.kind == "context":
-            value = text_of(_variable(exchange, self.name))
+            value = text_of(lookup(exchange.request_context(), self.name))
         elif self.kind == "stage":
             value = exchange.stage_variables.get(self.name)
         elif self.kind == "querystring":
@@ -56,13 +56,6 @@ class Source:
             headers = exchange.headers if self.kind == "header" else response
             value = _header(headers, self.name, self.kind)
         return value or None
-
-
-def _variable(exchange: Exchange, name: str) -> Context:
-    """A variable of `$context`; an authorizer's without making all the others."""
-    if name.startswith("authorizer."):
-        return lookup({"authorizer": exchange.authorizer}, name)
-    return lookup(exchange.request_context(), name)
 
 
 def lookup(context: dict[str, Context], name: str) -> Context:

@@ -152,6 +152,7 @@ def server(
 
 
 Call = Callable[[], None]
+Client = Callable[[Forgetful, str], contextlib.AbstractContextManager[Call]]
 
 
 @contextmanager
@@ -203,7 +204,7 @@ each_method = pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("how", [End.CLOSED, End.RESET])
 def test_no_call_goes_over_a_connection_that_ended_meanwhile(
     server: Forgetful,
-    client: Callable[[Forgetful, str], contextlib.AbstractContextManager[Call]],
+    client: Client,
     method: str,
     how: End,
 ) -> None:
@@ -224,7 +225,7 @@ def test_no_call_goes_over_a_connection_that_ended_meanwhile(
 @each_method
 def test_what_met_a_peer_that_had_forgotten_it_is_not_sent_again(
     server: Forgetful,
-    client: Callable[[Forgetful, str], contextlib.AbstractContextManager[Call]],
+    client: Client,
     method: str,
 ) -> None:
     """Whether it was carried out nobody knows: the caller is told to try again, and it is counted
@@ -249,7 +250,7 @@ def test_what_met_a_peer_that_had_forgotten_it_is_not_sent_again(
 @each_method
 def test_a_connection_at_rest_is_kept_for_a_minute_and_left_before_google_ends_it(
     server: Forgetful,
-    client: Callable[[Forgetful, str], contextlib.AbstractContextManager[Call]],
+    client: Client,
     method: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
